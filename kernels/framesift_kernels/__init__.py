@@ -1,0 +1,62 @@
+"""Compiled kernels: arrays in, arrays out. One module a device, every module with the same functions."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Rows = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Region = tuple[int, int, int, int]
+"""x1, x2, y1, y2: half-open pixel ranges of a plane."""
+
+
+class DeviceUnavailableError(RuntimeError):
+    """The device asked for cannot be used here."""
+
+
+class Kernels(Protocol):
+    """What a device module provides; `load` returns such a module."""
+
+    def thumbnail(self, plane: Plane, region: Region, gain: float, bias: float, out: U8) -> None: ...
+
+    def sharpness(self, plane: Plane, region: Region, depth: int) -> float: ...
+
+    def content_hash(self, plane: U64, row_bytes: int, seed: int) -> int: ...
+
+    def luminance(self, thumbnails: U8) -> tuple[F32, F32, U8]: ...
+
+    def motion_energy(self, thumbnails: U8, previous: U8 | None) -> F32: ...
+
+    def assign(self, x: Rows, centers: F32) -> tuple[I32, F32]: ...
+
+    def cluster_sums(self, x: Rows, labels: I32, k: int) -> tuple[F64 | I64, I64]: ...
+
+    def lower_distances(self, x: Rows, row: Rows, sqdist: I64 | F32) -> None: ...
+
+
+def load(device: str) -> Kernels:
+    """Return the kernels of *device*, ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    DeviceUnavailableError
+        *device* is ``"cuda"`` and its kernels or its GPU are missing.
+    ValueError
+        *device* is anything else.
+    """
+    if device == "cpu":
+        from . import cpu
+
+        return cpu
+    if device == "cuda":
+        raise DeviceUnavailableError("device 'cuda' has no kernels in this version; use device='cpu'")
+    raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")

@@ -1,0 +1,21 @@
+"""Kernels for the CPU, compiled by Numba at their first call and cached on disk."""
+
+from .assign import assign
+from .cluster_sums import cluster_sums
+from .content_hash import content_hash
+from .lower_distances import lower_distances
+from .luminance import luminance
+from .motion_energy import motion_energy
+from .sharpness import sharpness
+from .thumbnail import thumbnail
+
+__all__ = [
+    "assign",
+    "cluster_sums",
+    "content_hash",
+    "lower_distances",
+    "luminance",
+    "motion_energy",
+    "sharpness",
+    "thumbnail",
+]
