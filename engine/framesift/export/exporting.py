@@ -1,0 +1,285 @@
+"""Selection → files: pictures, what their tool wants beside them, the contact sheet, ``selection.json``."""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from framesift_kernels import Kernels
+
+from ..errors import NothingUsableError, SourceError, UsageError
+from ..files import disk_errors, write_atomically, write_json
+from ..ingest.pool import Pool, Task
+from ..machine import count_threads, load_kernels, peak_rss_bytes
+from ..measure import Crop
+from ..positions import parse_crop
+from ..progress import Progress, ProgressCallback, silent
+from ..report.contact_sheet import ContactSheet
+from ..report.html import write_report
+from ..selection.result import SelectedSource, Selection, folder_names
+from ..sources import SetAside, Source
+from ..store import Flag
+from ..video.packets import Segment
+from .deeplabcut import DEEPLABCUT
+from .images import IMAGES
+from .layout import Layout
+from .lightning_pose import LIGHTNING_POSE
+from .pictures import Timeline, VideoPictures, open_source, read_timeline, split, write_images
+
+LAYOUTS = {layout.name: layout for layout in (IMAGES, DEEPLABCUT, LIGHTNING_POSE)}
+FORMATS = {"png": ".png", "jpeg": ".jpg"}
+_PNG_LEVEL = 3
+"""Half the time of zlib's default for a few percent more bytes."""
+_JPEG_QUALITY = 95
+
+
+def export(
+    selection: Selection,
+    out: str | os.PathLike[str],
+    *,
+    layout: str = "images",
+    context: int | None = None,
+    image_format: str = "png",
+    picture_crop: str | tuple[int, int, int, int] | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    progress: ProgressCallback = silent,
+) -> list[Path]:
+    """Write the chosen frames at full quality, ``contact-sheet.png``, ``report.html`` and, last, ``selection.json``.
+
+    Every frame is decoded again from its keyframe, matched by pts, and its decoded planes are compared, by
+    their content hash, with those of the frame that was indexed: a picture is the frame that a plain sequential
+    decode yields at its index, or there is an error. Colours follow the video's matrix and range, and its
+    rotation is applied. Files appear whole or not at all; those of the same name are replaced.
+
+    Parameters
+    ----------
+    selection
+        From `select` or `read_selection`.
+    out
+        Folder to write to; made if it is not there.
+    layout
+        ``"images"``, ``"deeplabcut"`` or ``"lightning-pose"``.
+    context
+        Frames on either side to write along with each chosen one (never beyond the ends of the video); the
+        layout's own by default: 2 for ``"lightning-pose"``, else 0.
+    image_format
+        ``"png"`` or ``"jpeg"`` (quality 95).
+    picture_crop
+        Write only this rectangle, x1, x2, y1, y2 in shown pixels, as DeepLabCut does for cropped videos.
+    device
+        Of the kernels that check the frames: ``"cpu"``.
+    threads
+        All cores by default.
+    progress
+        Called about ten times a second, from this thread.
+
+    Returns
+    -------
+    list of Path
+        Pictures of the chosen frames, in the order of ``selection.frames``, whose ``file`` is set; sources that
+        are gone are added to ``selection.set_aside``, and their frames have none.
+
+    Raises
+    ------
+    UsageError
+        An option makes no sense, or *out* cannot be written to.
+    NothingUsableError
+        All sources are gone.
+    IntegrityError
+        A source has changed since it was indexed.
+    ResourceError
+        The disk is full.
+    """
+    began = time.perf_counter()
+    check_export(
+        out,
+        layout=layout,
+        context=context,
+        image_format=image_format,
+        picture_crop=picture_crop,
+        threads=threads,
+    )
+    job = _Export(
+        selection,
+        Path(out).absolute(),
+        LAYOUTS[layout],
+        FORMATS[image_format],
+        LAYOUTS[layout].context if context is None else context,
+        parse_crop(picture_crop),
+        load_kernels(device),
+        count_threads(threads),
+    )
+    job.run(progress)
+    selection.stats["export_s"] = time.perf_counter() - began
+    if (peak := peak_rss_bytes()) is not None:
+        selection.stats["peak_rss_bytes"] = peak
+    write_json(job.out / "selection.json", selection.to_json())
+    return [job.out / frame.file for frame in selection.frames if frame.file]
+
+
+def check_export(
+    out: str | os.PathLike[str],
+    *,
+    layout: str,
+    context: int | None,
+    image_format: str,
+    picture_crop: str | tuple[int, int, int, int] | None,
+    threads: int | None,
+) -> None:
+    """Refuse options of `export` that make no sense whatever the selection, and a folder that is not writable.
+
+    Raises
+    ------
+    UsageError
+        Says which.
+    """
+    if layout not in LAYOUTS:
+        raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+    if image_format not in FORMATS:
+        raise UsageError(f"image_format must be one of {', '.join(FORMATS)}, got {image_format!r}")
+    if context is not None and context < 0:
+        raise UsageError(f"context must not be negative, got {context}")
+    count_threads(threads)
+    parse_crop(picture_crop)
+    with disk_errors(Path(out)):
+        Path(out).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+
+
+@dataclass(slots=True)
+class _Export:
+    selection: Selection
+    out: Path
+    layout: Layout
+    suffix: str
+    context: int
+    crop: Crop | None
+    kernels: Kernels
+    threads: int
+    _written: dict[tuple[int, int], Path] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _sheet: ContactSheet = field(init=False)
+
+    def run(self, progress: ProgressCallback) -> None:
+        self._sheet = ContactSheet(self.selection)
+        folders = folder_names(self.selection.sources)
+        wanted = {
+            at: _with_context(self.selection.indices(at), self.context, source.n_frames)
+            for at, source in enumerate(self.selection.sources)
+        }
+        total = sum(map(len, wanted.values()))
+        roots = [partial(self._source, at, frames, folders[at]) for at, frames in wanted.items() if frames]
+        for at, frames in wanted.items():
+            if frames:
+                _check_crop(self.crop, self.selection.sources[at])
+        pool = Pool(roots, self.threads)
+        pool.run(lambda: progress(Progress(stage="export", done=len(self._written), total=total)))
+        if total and not self._written:
+            raise NothingUsableError("; ".join(f"{s.uri}: {s.reason}" for s in self.selection.set_aside))
+        self._finish(folders)
+        progress(Progress(stage="export", done=len(self._written), total=total))
+
+    def _source(self, at: int, frames: list[int], folder: str) -> Iterable[Task]:
+        """Find the frames of one source, and return a task for each group of them that is decoded together."""
+        selected = self.selection.sources[at]
+        try:
+            source = open_source(selected)
+            sink = partial(self._write, at, folder)
+            if source.kind != "video":
+                chosen = set(self.selection.indices(at))
+                write_images(source, frames, chosen, self._hashes(at, frames), self.kernels, sink)
+                return []
+            videos = VideoPictures(
+                source, self._timeline(at, source), self._hashes(at, frames), self.kernels, self.threads
+            )
+            groups = split(videos.timeline, frames)
+        except SourceError as e:
+            gone = SetAside(selected.uri, str(e))
+            with self._lock:
+                if gone not in self.selection.set_aside:  # as it is when this selection was exported before
+                    self.selection.set_aside.append(gone)
+            return []
+        return [partial(self._group, videos, segment, wanted, sink) for segment, wanted in groups]
+
+    def _group(
+        self, videos: VideoPictures, segment: Segment | None, frames: list[int], sink: object
+    ) -> Iterable[Task]:
+        missing = videos.write(segment, frames, sink)  # type: ignore[arg-type]
+        return [partial(self._group, videos, None, missing, sink)] if missing else []
+
+    def _timeline(self, at: int, source: Source) -> Timeline:
+        index = self.selection.index
+        if index is not None and index.store.path.exists():
+            reader = index.reader(at)
+            return Timeline(reader.read("pts"), reader.segments())
+        return read_timeline(source.path)
+
+    def _hashes(self, at: int, frames: list[int]) -> dict[int, int]:
+        """What is known of the frames' content: of the chosen ones, and of their neighbours in the index."""
+        known = {
+            frame.index: int(frame.content_hash, 16)
+            for frame in self.selection.frames
+            if frame.source == at and frame.content_hash
+        }
+        index = self.selection.index
+        if index is not None and index.store.path.exists():
+            reader = index.reader(at)
+            rows = range(reader.record.start, reader.record.stop, reader.record.step)
+            hashes, flags = reader.read("content_hash"), reader.read("flags")
+            for frame in frames:
+                if frame in rows and not flags[rows.index(frame)] & Flag.DAMAGED:
+                    known[frame] = int(hashes[rows.index(frame)])
+        return known
+
+    def _write(self, at: int, folder: str, index: int, image: Image.Image) -> None:
+        source = self.selection.sources[at]
+        path = self.layout.path(folder, source, index, self.suffix)
+        shown = image
+        if self.crop is not None:
+            x1, x2, y1, y2 = self.crop
+            shown = image.crop((x1, y1, x2, y2))
+        if self.suffix == ".png":
+            write_atomically(self.out / path, lambda file: shown.save(file, "PNG", compress_level=_PNG_LEVEL))
+        else:
+            write_atomically(
+                self.out / path, lambda file: shown.save(file, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+            )
+        self._sheet.add((at, index), shown)
+        with self._lock:
+            self._written[at, index] = path
+
+    def _finish(self, folders: list[str]) -> None:
+        pictures: dict[str, list[Path]] = {}
+        chosen: dict[str, list[Path]] = {}
+        for (at, _), path in sorted(self._written.items()):
+            pictures.setdefault(folders[at], []).append(self.out / path)
+            chosen.setdefault(folders[at], [])
+        for frame in self.selection.frames:
+            written = self._written.get((frame.source, frame.index))
+            frame.file = None if written is None else written.as_posix()
+            if written is not None:
+                chosen[folders[frame.source]].append(self.out / written)
+        self.layout.finish(self.out, pictures, chosen)
+        self._sheet.write(self.out / "contact-sheet.png")
+        write_report(self.out / "report.html", self.selection, self._sheet.tiles)
+
+
+def _with_context(frames: list[int], context: int, n_frames: int) -> list[int]:
+    around = {i + k for i in frames for k in range(-context, context + 1)}
+    return sorted(i for i in around if 0 <= i < n_frames)
+
+
+def _check_crop(crop: Crop | None, source: SelectedSource) -> None:
+    if crop is not None and (crop[1] > source.width or crop[3] > source.height):
+        text = ",".join(map(str, crop))
+        raise UsageError(
+            f"picture_crop {text} reaches outside the {source.width}x{source.height} frames of {source.uri}"
+        )

@@ -1,0 +1,164 @@
+"""The chosen frames at full quality, each proven to be the frame that was chosen."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from av.video.frame import VideoFrame
+from PIL import Image
+
+from framesift_kernels import Kernels
+
+from ..errors import IntegrityError, SourceError
+from ..ingest.images import UNREADABLE, image_hash, open_image, open_images
+from ..measure import content_hash
+from ..selection.result import SelectedSource
+from ..sources import Source, fingerprint
+from ..video.container import open_video
+from ..video.decode import Decoder, SegmentMismatchError
+from ..video.packets import Segment, read_packets
+from ..video.planes import Converter
+
+Sink = Callable[[int, Image.Image], None]
+"""Takes a frame index and its picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Where the frames of a video are: from the index, or read anew."""
+
+    pts: npt.NDArray[np.int64]
+    segments: list[Segment]
+
+
+def open_source(selected: SelectedSource) -> Source:
+    """The source of a selection, if it is still what it was.
+
+    Raises
+    ------
+    SourceError
+        It is gone.
+    IntegrityError
+        It has changed.
+    """
+    source = Source(kind=selected.kind, path=Path(selected.uri), name=selected.name)  # type: ignore[arg-type]
+    if not os.path.exists(selected.uri):  # which, other than Path.exists, takes whatever a JSON may hold
+        raise SourceError(f"{selected.uri} is no longer there")
+    if fingerprint(source).digest != selected.fingerprint:
+        raise IntegrityError(f"{selected.uri} has changed since it was indexed; select again")
+    return source
+
+
+def read_timeline(path: Path) -> Timeline:
+    """Demux a video for where its frames are; empty where its packets do not tell."""
+    with open_video(path) as (container, stream):
+        packets = read_packets(container, stream)
+    return Timeline(packets.pts, packets.segments)
+
+
+def split(timeline: Timeline, frames: list[int]) -> list[tuple[Segment | None, list[int]]]:
+    """Group *frames* by the segment from which they are decoded; None: in one go from the beginning."""
+    if not timeline.segments:
+        return [(None, frames)]
+    starts = [segment.start for segment in timeline.segments]
+    at = np.searchsorted(starts, frames, side="right") - 1
+    groups: dict[int, list[int]] = {}
+    for segment, frame in zip(at, frames, strict=True):
+        groups.setdefault(int(segment), []).append(frame)
+    return [(timeline.segments[number], wanted) for number, wanted in groups.items()]
+
+
+@dataclass(slots=True)
+class VideoPictures:
+    """Decodes chosen frames of one video."""
+
+    source: Source
+    timeline: Timeline
+    hashes: dict[int, int]
+    """Content hash of each frame whose hash is known."""
+    kernels: Kernels
+    threads: int = 1
+
+    def write(self, segment: Segment | None, frames: list[int], sink: Sink) -> list[int]:
+        """Decode *frames* (increasing) of one segment and hand them to *sink*; return those that failed.
+
+        A frame fails when it is not the frame that was indexed; decoding from the beginning may then help.
+
+        Raises
+        ------
+        IntegrityError
+            Decoded from the beginning and still another frame: the file or the decoder has changed.
+        """
+        missing = self._pass(segment, frames, sink, 1 if segment else self.threads)
+        if missing and segment is None:  # damaged videos were indexed by one thread, and others may differ
+            missing = self._pass(None, missing, sink, 1)
+        if missing and segment is None:
+            raise IntegrityError(
+                f"frame {missing[0]} of {self.source.path} decodes to another picture than when it was indexed"
+            )
+        return missing
+
+    def _pass(self, segment: Segment | None, frames: list[int], sink: Sink, threads: int) -> list[int]:
+        missing = list(frames)
+        converter = Converter()
+        with (
+            open_video(self.source.path, threads=threads) as (container, stream),
+            contextlib.suppress(SegmentMismatchError),
+        ):
+            for index, frame in self._decoded(Decoder(container, stream), segment, frames[-1]):
+                if index != missing[0]:
+                    continue
+                known = self.hashes.get(index)
+                if known is not None and content_hash(frame, self.kernels, converter) != known:
+                    break
+                sink(index, picture(frame, converter))
+                del missing[0]
+                if not missing:
+                    break
+        return missing
+
+    def _decoded(
+        self, decoder: Decoder, segment: Segment | None, last: int
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        if segment is None:
+            return enumerate(decoder.sequence())
+        pts = self.timeline.pts[segment.start : last + 1]
+        return enumerate(decoder.segment(segment, pts), segment.start)
+
+
+def picture(frame: VideoFrame, converter: Converter) -> Image.Image:
+    """A decoded frame as an RGB picture, turned as it is shown."""
+    rgb = converter.rgb(frame).to_ndarray()
+    turns = round(frame.rotation / 90) % 4
+    return Image.fromarray(np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb)
+
+
+def write_images(
+    source: Source, frames: list[int], chosen: set[int], hashes: dict[int, int], kernels: Kernels, sink: Sink
+) -> None:
+    """Hand images of a folder or zip to *sink*: those *chosen*, and those around them that can be opened.
+
+    Raises
+    ------
+    IntegrityError
+        An image is not what was indexed.
+    """
+    with open_images(source) as images:
+        for index in frames:
+            try:
+                image = open_image(images.read(index))
+            except UNREADABLE as e:
+                if index in chosen:
+                    raise IntegrityError(
+                        f"{images.names[index]} of {source.path} cannot be read ({e})"
+                    ) from None
+                continue
+            if index in hashes and image_hash(image, kernels) != hashes[index]:
+                raise IntegrityError(
+                    f"{images.names[index]} of {source.path} has changed since it was indexed"
+                )
+            sink(index, image if image.mode == "RGB" else image.convert("RGB"))

@@ -1,0 +1,1 @@
+"""Store → vectors: the rows of numbers that selection works on."""

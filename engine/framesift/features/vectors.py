@@ -1,0 +1,114 @@
+"""Rows of numbers that may exceed memory, read block by block."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from framesift_kernels import I64, Rows
+
+from ..machine import count_threads
+
+T = TypeVar("T")
+
+
+class Vectors(Protocol):
+    """(n, d) rows, uint8 or float32, in blocks whose bounds depend on the data alone."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and dimensions."""
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """First row and rows of each block, in order."""
+
+    def take(self, rows: I64) -> Rows:
+        """Some rows; *rows* increase."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayVectors:
+    """Vectors in memory."""
+
+    array: Rows
+    block_rows: int = 4096
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and dimensions."""
+        return self.array.shape[0], self.array.shape[1]
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """First row and rows of each block, in order."""
+        for start in range(0, len(self.array), self.block_rows):
+            yield start, self.array[start : start + self.block_rows]
+
+    def take(self, rows: I64) -> Rows:
+        """Some rows; *rows* increase."""
+        return self.array[rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Some rows of other vectors, in their blocks."""
+
+    vectors: Vectors
+    rows: I64
+    """Increasing."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and dimensions."""
+        return len(self.rows), self.vectors.shape[1]
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """First row and rows of each block, in order."""
+        for start, block in self.vectors.blocks():
+            first, last = np.searchsorted(self.rows, (start, start + len(block)))
+            if first < last:
+                yield int(first), block[self.rows[first:last] - start]
+
+    def take(self, rows: I64) -> Rows:
+        """Some rows; *rows* increase."""
+        return self.vectors.take(self.rows[rows])
+
+
+def take_from_blocks(blocks: Iterator[tuple[int, Rows]], rows: I64) -> Rows:
+    """Gather increasing *rows* out of *blocks* in one pass."""
+    gathered: Rows | None = None
+    for start, block in blocks:
+        first, last = np.searchsorted(rows, (start, start + len(block)))
+        if gathered is None:
+            gathered = np.empty((len(rows), block.shape[1]), block.dtype)
+        gathered[first:last] = block[rows[first:last] - start]
+    assert gathered is not None
+    return gathered
+
+
+def in_batches(blocks: Iterator[tuple[int, Rows]], n: int) -> Iterator[tuple[int, Rows]]:
+    """The rows of *blocks* in batches of *n* (the last may be shorter), each with its first row."""
+    first, held = 0, None
+    for _, block in blocks:
+        held = block if held is None else np.concatenate([held, block])
+        whole = len(held) // n * n
+        for at in range(0, whole, n):
+            yield first + at, held[at : at + n]
+        first, held = first + whole, held[whole:]
+    if held is not None and len(held):
+        yield first, held
+
+
+def in_threads(function: Callable[[slice], T], n: int, block: int = 4096) -> list[T]:
+    """*function* of each slice of ``range(n)``, on all cores; the slices depend on *n* alone."""
+    slices = [slice(start, min(start + block, n)) for start in range(0, n, block)]
+    if len(slices) < 2:
+        return [function(s) for s in slices]
+    return list(_threads().map(function, slices))
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count_threads(None), thread_name_prefix="framesift-vectors")

@@ -1,0 +1,229 @@
+"""Inputs → index: the first pass, which decodes every frame once and keeps a thumbnail of it."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import NothingUsableError, UsageError
+from .ingest.images import ImagesJob
+from .ingest.job import Context, IndexOptions, Job
+from .ingest.pool import Pool
+from .ingest.video import VideoJob
+from .machine import count_threads, load_kernels
+from .positions import Position, check_order, parse_crop, parse_position
+from .progress import Progress, ProgressCallback, silent
+from .sources import SetAside, Source, find_sources
+from .store import SourceReader, SourceRecord, Store
+
+PathLike = str | os.PathLike[str]
+DECODE_MODES = ("exact",)
+
+
+@dataclass(slots=True)
+class Index:
+    """Thumbnails and statistics of every frame of some sources, in a store on disk.
+
+    Made by `index`, or from a store with `open_index`. Use it as a context manager, or `close` it, so that a
+    temporary store is deleted.
+    """
+
+    store: Store
+    records: list[SourceRecord]
+    """One for each source, in the order of the inputs."""
+    set_aside: list[SetAside] = field(default_factory=list)
+    """Inputs that could not be used, and why."""
+    stats: dict[str, float] = field(default_factory=dict)
+    """``index_s`` seconds, ``frames_decoded``, ``sources_reused``."""
+
+    @property
+    def n_rows(self) -> int:
+        """Frames in the index, of all sources."""
+        return sum(record.n_rows for record in self.records)
+
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """(sources + 1,) first row of each source among the rows of all."""
+        return np.cumsum([0, *(record.n_rows for record in self.records)])
+
+    def reader(self, source: int) -> SourceReader:
+        """Arrays of one source: ``reader(0).read("thumbnails")``, ``.statistic("luminance")``."""
+        return SourceReader(self.store, self.records[source])
+
+    def readers(self) -> Iterator[SourceReader]:
+        """A reader for each source."""
+        return (self.reader(source) for source in range(len(self.records)))
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``framesift index --json`` prints."""
+        return {
+            "store": str(self.store.path),
+            "n_frames": self.n_rows,
+            "sources": [asdict(record) for record in self.records],
+            "set_aside": [asdict(item) for item in self.set_aside],
+            "stats": self.stats,
+        }
+
+    def close(self) -> None:
+        """Delete the store if it is temporary."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def index(
+    inputs: PathLike | Iterable[PathLike],
+    store: PathLike | None = None,
+    *,
+    size: int = 64,
+    start: str | float | Position | None = None,
+    stop: str | float | Position | None = None,
+    step: int = 1,
+    crop: str | tuple[int, int, int, int] | None = None,
+    decode: str = "exact",
+    device: str = "cpu",
+    threads: int | None = None,
+    progress: ProgressCallback = silent,
+) -> Index:
+    """Decode every frame of *inputs* once and keep a thumbnail, statistics and a content hash of each.
+
+    Decoding is a stream: memory is bounded by ``threads`` decoders and 4 chunks of at most 4 MB each, whatever
+    the length of the videos. Frames go to *store* chunk by chunk; a source counts once its commit record is
+    written, last.
+
+    Parameters
+    ----------
+    inputs
+        Video files, zips of images, folders (searched recursively) and glob patterns.
+    store
+        Folder to keep the index in. What is in it already is reused where neither content nor options have
+        changed, and what an interrupted run left is resumed. None: a temporary store.
+    size
+        Longer side of a thumbnail, in pixels, 8 to 512. Aspect is kept; nothing is enlarged.
+    start, stop
+        Restrict the frames to ``[start, stop)``: an int (frame), a float (fraction of the video), or a string:
+        ``"12.5s"``, ``"00:01:30"``, ``"1200"``, ``"25%"``. Frames keep their indices.
+    step
+        Keep every step-th frame of them.
+    crop
+        Look at this rectangle only: x1, x2, y1, y2 in pixels of the frame as shown (DeepLabCut's order).
+    decode
+        ``"exact"``: every frame, without shortcuts.
+    device
+        ``"cpu"``.
+    threads
+        Decoder threads; all cores by default.
+    progress
+        Called about ten times a second, from this thread.
+
+    Returns
+    -------
+    Index
+        Sources that could not be used are in its ``set_aside``.
+
+    Raises
+    ------
+    UsageError
+        An option makes no sense, or *store* cannot be a store.
+    NothingUsableError
+        No input could be used; says why for each.
+    StoreBusyError, ResourceError, IntegrityError
+        The store is being written by another process, the disk is full, the store is damaged.
+    """
+    began = time.perf_counter()
+    options = _options(size=size, start=start, stop=stop, step=step, crop=crop, decode=decode)
+    n_threads = count_threads(threads)
+    kernels = load_kernels(device)
+    sources, set_aside = find_sources(inputs)
+    if not sources:
+        raise NothingUsableError(_nothing(set_aside))
+    opened = Store(store)
+    try:
+        with opened.writing():
+            jobs = _run(sources, Context(opened, options, kernels, n_threads), progress)
+        set_aside += [SetAside(str(job.source.path), job.reason) for job in jobs if job.reason is not None]
+        records = [job.record for job in jobs if job.record is not None]
+        if not records:
+            raise NothingUsableError(_nothing(set_aside))
+    except BaseException:
+        opened.close()
+        raise
+    stats = {
+        "index_s": time.perf_counter() - began,
+        "frames_decoded": sum(job.n_done for job in jobs if not job.reused),
+        "sources_reused": sum(job.reused for job in jobs),
+    }
+    return Index(opened, records, set_aside, stats)
+
+
+def open_index(store: PathLike) -> Index:
+    """The index of every whole source in a store.
+
+    Raises
+    ------
+    UsageError
+        There is no store at *store*.
+    NothingUsableError
+        It holds no whole source.
+    """
+    opened = Store(store, create=False)
+    records = list(opened.records().values())
+    if not records:
+        raise NothingUsableError(f"the store {opened.path} holds no whole source yet")
+    return Index(opened, records)
+
+
+def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOptions:
+    if not 8 <= size <= 512:
+        raise UsageError(f"size must be from 8 to 512 pixels, got {size}")
+    if step < 1:
+        raise UsageError(f"step must be at least 1, got {step}")
+    if decode not in DECODE_MODES:
+        raise UsageError(f"decode must be one of {', '.join(DECODE_MODES)}, got {decode!r}")
+    first = None if others["start"] is None else parse_position(others["start"], "start")
+    last = None if others["stop"] is None else parse_position(others["stop"], "stop")
+    check_order(first, last)
+    crop = parse_crop(others["crop"])
+    return IndexOptions(size=size, start=first, stop=last, step=step, crop=crop, decode=decode)
+
+
+def _run(sources: list[Source], context: Context, progress: ProgressCallback) -> list[Job]:
+    """Index the sources, the biggest first so that all threads stay busy to the end."""
+    jobs: list[Job] = [(VideoJob if s.kind == "video" else ImagesJob)(s, context) for s in sources]
+    biggest_first = sorted(jobs, key=lambda job: -_n_bytes(job.source))
+    pool = Pool([job.root() for job in biggest_first], context.threads)
+    context.pool = pool
+
+    def tick() -> None:
+        done, total = sum(j.n_done for j in jobs), sum(j.n_total for j in jobs)
+        under_way = next((j for j in jobs if j.record is None and j.reason is None and j.n_total), None)
+        progress(
+            Progress(stage="index", done=done, total=total, source=under_way.source.name if under_way else "")
+        )
+
+    pool.run(tick)
+    tick()
+    return jobs
+
+
+def _n_bytes(source: Source) -> int:
+    try:
+        return source.path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _nothing(set_aside: list[SetAside]) -> str:
+    if len(set_aside) == 1:
+        return f"{set_aside[0].uri}: {set_aside[0].reason}"
+    shown = "; ".join(f"{item.uri}: {item.reason}" for item in set_aside[:3])
+    more = f"; and {len(set_aside) - 3} more" if len(set_aside) > 3 else ""
+    return f"none of the {len(set_aside)} inputs can be used: {shown}{more}"

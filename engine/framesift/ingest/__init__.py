@@ -1,0 +1,1 @@
+"""Sources → rows of the store: the first pass over every input."""

@@ -1,0 +1,170 @@
+"""What indexing one source has in common, whatever the source."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from framesift_kernels import Kernels
+
+from ..errors import SourceError
+from ..measure import Crop, View
+from ..positions import Position, resolve
+from ..sources import Fingerprint, Source, fingerprint
+from ..store import SourceRecord, Store
+from ..video.packets import times_s
+from .pool import Pool, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexOptions:
+    """Everything that shapes the rows of an index."""
+
+    size: int
+    """Longer side of a thumbnail, in pixels."""
+    start: Position | None
+    stop: Position | None
+    step: int
+    crop: Crop | None
+    """x1, x2, y1, y2 in shown pixels."""
+    decode: str
+    """``"exact"``: every frame, no shortcut."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept in commit records."""
+        return {
+            "size": self.size,
+            "start": None if self.start is None else str(self.start),
+            "stop": None if self.stop is None else str(self.stop),
+            "step": self.step,
+            "crop": None if self.crop is None else list(self.crop),
+            "decode": self.decode,
+        }
+
+    @property
+    def is_whole(self) -> bool:
+        """Every frame of a source is wanted."""
+        return self.start is None and self.stop is None and self.step == 1
+
+    def window(self, pts: npt.NDArray[np.int64], time_base: Fraction) -> range:
+        """Frame indices wanted of a source whose frames are shown at *pts*.
+
+        Raises
+        ------
+        SourceError
+            None is wanted.
+        """
+        times = times_s(pts, time_base)
+        start = 0 if self.start is None else resolve(self.start, times, end=False)
+        stop = len(pts) if self.stop is None else resolve(self.stop, times, end=True)
+        if start >= stop:
+            raise SourceError(
+                f"no frame lies between start={self.start or 0} and stop={self.stop or 'the end'}: "
+                f"it has {len(pts)} frames, {times[-1] if len(pts) else 0:.3f} s"
+            )
+        return range(start, stop, self.step)
+
+
+@dataclass(slots=True)
+class Context:
+    """What all jobs of one call share."""
+
+    store: Store
+    options: IndexOptions
+    kernels: Kernels
+    threads: int
+    pool: Pool | None = None
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set when everything should end early."""
+        assert self.pool is not None
+        return self.pool.stopping
+
+
+class Job:
+    """Indexing one source: `open` is its first task. Afterwards `record` or `reason` is set."""
+
+    def __init__(self, source: Source, context: Context) -> None:
+        self.source = source
+        self.context = context
+        self.record: SourceRecord | None = None
+        """Of the source, once it is in the store."""
+        self.reason: str | None = None
+        """Why the source was set aside."""
+        self.reused = False
+        """The store had it already."""
+        self.n_done = 0
+        """Frames done so far, for the progress bar."""
+        self.n_total = 0
+        self._lock = threading.Lock()
+
+    def root(self) -> Task:
+        """The first task: opens the source, or finds it in the store."""
+        return self.guard(self._open_or_reuse)
+
+    def guard(self, task: Task) -> Task:
+        """*task*, setting the source aside if it turns out to be unusable."""
+
+        def guarded() -> Iterable[Task]:
+            if self.reason is not None or self.context.stopping.is_set():
+                return []
+            try:
+                return task()
+            except SourceError as e:
+                self.set_aside(str(e))
+                return []
+
+        return guarded
+
+    def set_aside(self, reason: str) -> None:
+        """Give the source up; the store keeps nothing of it."""
+        with self._lock:
+            self.reason = self.reason or reason
+
+    def _open_or_reuse(self) -> Iterable[Task]:
+        content = fingerprint(self.source)
+        found = self.context.store.record(self.source.id)
+        if found is not None:
+            if found.fingerprint == content.digest and found.options == self.context.options.to_json():
+                self.record, self.reused = found, True
+                self.n_done = self.n_total = found.n_rows
+                return []
+            self.context.store.discard(self.source.id)
+        return self.open(content)
+
+    def open(self, content: Fingerprint) -> Iterable[Task]:
+        """Plan the source and return its tasks."""
+        raise NotImplementedError
+
+    def resume_key(self, content: Fingerprint, window: range) -> dict[str, Any]:
+        """What must be equal for the chunks of an interrupted run to be used."""
+        return {
+            "fingerprint": content.digest,
+            "options": self.context.options.to_json(),
+            "window": [window.start, window.stop, window.step],
+        }
+
+    def base_record(self, content: Fingerprint, window: range, view: View) -> dict[str, Any]:
+        """The part of a commit record that is alike for all kinds of sources."""
+        width, height = view.shown
+        return {
+            "id": self.source.id,
+            "uri": str(self.source.path),
+            "name": self.source.name,
+            "kind": self.source.kind,
+            "n_bytes": content.n_bytes,
+            "fingerprint": content.digest,
+            "start": window.start,
+            "stop": window.stop,
+            "step": window.step,
+            "width": width,
+            "height": height,
+            "rotation": view.rotation,
+            "thumbnail_shape": view.shape,
+            "options": self.context.options.to_json(),
+        }

@@ -1,0 +1,132 @@
+"""What is in a video, an image folder, a zip or a store, and whether a store is undamaged."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from .errors import IntegrityError, NothingUsableError, SourceError
+from .index import PathLike
+from .ingest.images import open_image, open_images
+from .measure import make_view
+from .progress import Progress, ProgressCallback, silent
+from .sources import SetAside, Source, find_sources
+from .store import Store
+from .video.container import fraction, open_video
+from .video.decode import Decoder
+from .video.packets import read_packets, times_s
+
+
+def describe(inputs: PathLike | Iterable[PathLike]) -> tuple[list[dict[str, Any]], list[SetAside]]:
+    """What is known of each source without decoding it (but for one frame), and the inputs set aside.
+
+    Raises
+    ------
+    NothingUsableError
+        No input could be opened.
+    """
+    sources, set_aside = find_sources(inputs)
+    found = []
+    for source in sources:
+        try:
+            found.append(_describe_video(source) if source.kind == "video" else _describe_images(source))
+        except SourceError as e:
+            set_aside.append(SetAside(str(source.path), str(e)))
+    if not found:
+        raise NothingUsableError("; ".join(f"{item.uri}: {item.reason}" for item in set_aside))
+    return found, set_aside
+
+
+def _describe_video(source: Source) -> dict[str, Any]:
+    with open_video(source.path) as (container, stream):
+        packets = read_packets(container, stream)
+        times = times_s(packets.pts, fraction(stream.time_base) or Fraction(1))
+        facts = {
+            "uri": str(source.path),
+            "kind": source.kind,
+            "container": container.format.name,
+            "codec": stream.codec_context.codec.canonical_name,
+            "n_frames": packets.n_packets,
+            "n_keyframes": int(packets.keyframe.sum()),
+            "frame_rate": float(fraction(stream.average_rate) or 0),
+            "duration_s": float(times[-1]) if len(times) else None,
+            "n_bytes": source.path.stat().st_size,
+            "sequential_because": packets.doubt or None,
+        }
+    with open_video(source.path) as (container, stream):
+        frame = Decoder(container, stream).any_frame()
+        if frame is None:
+            raise SourceError("no frame of it can be decoded")
+        view = make_view(frame.width, frame.height, frame.rotation, None, 64)
+        facts |= {
+            "width": view.shown[0],
+            "height": view.shown[1],
+            "rotation": view.rotation,
+            "pixel_format": frame.format.name,
+        }
+    return facts
+
+
+def _describe_images(source: Source) -> dict[str, Any]:
+    with open_images(source) as images:
+        first = open_image(images.read(0))
+        return {
+            "uri": str(source.path),
+            "kind": source.kind,
+            "n_frames": len(images.names),
+            "width": first.width,
+            "height": first.height,
+        }
+
+
+def is_store(path: PathLike) -> bool:
+    """*path* is a folder that a store lives in."""
+    return (Path(path) / "zarr.json").is_file()
+
+
+def describe_store(path: PathLike) -> dict[str, Any]:
+    """What a store holds.
+
+    Raises
+    ------
+    UsageError, StoreVersionError, IntegrityError
+        It is no store, one of another version, or a damaged one.
+    """
+    with Store(path, create=False) as store:
+        records = store.records().values()
+        files = (Path(folder) / name for folder, _, names in os.walk(store.path) for name in names)
+        return {
+            "store": str(store.path),
+            "n_bytes": sum(file.stat().st_size for file in files),
+            "n_frames": sum(record.n_rows for record in records),
+            "sources": [asdict(record) for record in records],
+        }
+
+
+def verify(path: PathLike, *, progress: ProgressCallback = silent) -> dict[str, Any]:
+    """Read everything in a store, and so check every checksum.
+
+    Returns
+    -------
+    dict
+        ``sources`` and ``frames``: how many were read; ``damaged``: one sentence for each damaged source.
+
+    Raises
+    ------
+    UsageError, StoreVersionError, IntegrityError
+        It is no store, one of another version, or its records cannot be read.
+    """
+    damaged = []
+    with Store(path, create=False) as store:
+        records = store.records()
+        total, done = sum(record.n_rows for record in records.values()), 0
+        for source_id, record in records.items():
+            try:
+                store.reader(source_id).check()
+            except IntegrityError as e:
+                damaged.append(str(e))
+            done += record.n_rows
+            progress(Progress(stage="verify", done=done, total=total, source=record.name))
+    return {"sources": len(records), "frames": total, "damaged": damaged}

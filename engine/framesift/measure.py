@@ -1,0 +1,138 @@
+"""One decoded frame → thumbnail, sharpness and content hash, straight from the decoder's planes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
+
+from framesift_kernels import U8, Kernels, Region
+
+from .errors import SourceError
+from .video import planes
+
+Crop = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What of a frame is looked at, and how large its thumbnail is."""
+
+    width: int
+    """Of the coded frame, in pixels."""
+    height: int
+    rotation: int
+    """Degrees counterclockwise to turn the coded frame by to show it: 0, 90, 180 or 270."""
+    region: Region
+    """Pixels looked at, in the coded frame: x1, x2, y1, y2."""
+    shape: tuple[int, int]
+    """Height and width of the thumbnail, as shown."""
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height of the frame as shown."""
+        return (self.height, self.width) if self.rotation % 180 else (self.width, self.height)
+
+
+def make_view(width: int, height: int, rotation: int, crop: Crop | None, size: int) -> View:
+    """The view of a video: *crop* is in shown pixels, *size* the longer side of the thumbnail.
+
+    A thumbnail keeps the aspect of what it shows and is never larger than it.
+
+    Raises
+    ------
+    SourceError
+        *crop* reaches outside the frame.
+    """
+    turns = round(rotation / 90) % 4
+    shown = (height, width) if turns % 2 else (width, height)
+    x1, x2, y1, y2 = crop or (0, shown[0], 0, shown[1])
+    if x2 > shown[0] or y2 > shown[1]:
+        raise SourceError(f"crop {x1},{x2},{y1},{y2} reaches outside the {shown[0]}x{shown[1]} frame")
+    w, h = x2 - x1, y2 - y1
+    scale = min(1.0, size / max(w, h))
+    shape = (max(1, round(h * scale)), max(1, round(w * scale)))
+    region = [
+        (x1, x2, y1, y2),
+        (width - y2, width - y1, x1, x2),  # shown = coded turned by 90 degrees counterclockwise
+        (width - x2, width - x1, height - y2, height - y1),
+        (y1, y2, height - x2, height - x1),
+    ][turns]
+    return View(width=width, height=height, rotation=turns * 90, region=region, shape=shape)
+
+
+@dataclass(slots=True)
+class Meter:
+    """Measures the frames of one source; not to be shared between threads."""
+
+    view: View
+    kernels: Kernels
+    _readings: dict[tuple[str, int], planes.Reading | None] = field(default_factory=dict)
+    _converter: planes.Converter = field(default_factory=planes.Converter)
+
+    def measure(self, frame: VideoFrame, thumbnail: U8) -> tuple[float, int]:
+        """Write the thumbnail of *frame* and return its sharpness and content hash.
+
+        Parameters
+        ----------
+        frame
+            As decoded.
+        thumbnail : (h, w) uint8, written
+            Mean grey levels, 0 black to 255 white, turned as shown.
+
+        Returns
+        -------
+        sharpness : float
+            Variance of the Laplacian on every eighth row, in grey levels squared.
+        content_hash : int
+            64 bits over every visible byte of every plane; the basis of exact-duplicate removal.
+        """
+        if frame.width != self.view.width or frame.height != self.view.height:
+            raise SourceError(
+                f"the frame size changes from {self.view.width}x{self.view.height} "
+                f"to {frame.width}x{frame.height} at pts {frame.pts}"
+            )
+        key = (frame.format.name, frame.color_range)
+        if key not in self._readings:
+            self._readings[key] = planes.reading_of(frame)
+        reading = self._readings[key]
+        if reading is None:
+            grey = self._converter.grey(frame)
+            state = _hash_rgb(self._converter.rgb(frame), self.kernels)
+            luma, gain, bias, depth = planes.luma(grey.planes[0], 8), 1.0, 0.0, 8
+        else:
+            all_planes = frame.planes
+            state = _hash_planes(all_planes, reading.row_bytes, self.kernels)
+            luma, depth = planes.luma(all_planes[0], reading.depth), reading.depth
+            gain, bias = reading.gain, reading.bias
+        self._thumbnail(luma, gain, bias, thumbnail)
+        return self.kernels.sharpness(luma, self.view.region, depth), state
+
+    def _thumbnail(self, luma: planes.Luma, gain: float, bias: float, thumbnail: U8) -> None:
+        turns = self.view.rotation // 90
+        if not turns:
+            self.kernels.thumbnail(luma, self.view.region, gain, bias, thumbnail)
+            return
+        unturned = np.empty(thumbnail.shape[:: -1 if turns % 2 else 1], np.uint8)
+        self.kernels.thumbnail(luma, self.view.region, gain, bias, unturned)
+        thumbnail[...] = np.rot90(unturned, turns)
+
+
+def content_hash(frame: VideoFrame, kernels: Kernels, converter: planes.Converter) -> int:
+    """The content hash that `Meter.measure` gives of *frame*."""
+    reading = planes.reading_of(frame)
+    if reading is None:
+        return _hash_rgb(converter.rgb(frame), kernels)
+    return _hash_planes(frame.planes, reading.row_bytes, kernels)
+
+
+def _hash_planes(all_planes: Sequence[VideoPlane], row_bytes: Sequence[int], kernels: Kernels) -> int:
+    state = 0
+    for plane, n_bytes in zip(all_planes, row_bytes, strict=True):
+        state = kernels.content_hash(planes.words(plane, n_bytes), n_bytes, state)
+    return state
+
+
+def _hash_rgb(frame: VideoFrame, kernels: Kernels) -> int:
+    return _hash_planes(frame.planes, [3 * frame.width], kernels)

@@ -1,0 +1,100 @@
+"""The whole job in one call."""
+
+import os
+from collections.abc import Iterable
+
+from .export.exporting import check_export, export
+from .index import PathLike, index
+from .positions import Position
+from .progress import ProgressCallback, silent
+from .selection.choice import check_choice, select
+from .selection.excluded import check_excluded
+from .selection.result import Selection
+
+
+def extract(
+    inputs: PathLike | Iterable[PathLike],
+    n: int,
+    out: str | os.PathLike[str],
+    *,
+    store: PathLike | None = None,
+    method: str = "kmeans",
+    per_source: bool = False,
+    seed: int = 0,
+    min_gap: str | int | None = None,
+    exclude: PathLike | Iterable[PathLike] | None = None,
+    at_most: bool = False,
+    keep_duplicates: bool = False,
+    size: int = 64,
+    start: str | float | Position | None = None,
+    stop: str | float | Position | None = None,
+    step: int = 1,
+    crop: str | tuple[int, int, int, int] | None = None,
+    decode: str = "exact",
+    layout: str = "images",
+    context: int | None = None,
+    image_format: str = "png",
+    picture_crop: str | tuple[int, int, int, int] | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    progress: ProgressCallback = silent,
+) -> Selection:
+    """Videos in, the *n* most useful frames out, as pictures in *out*: `index`, `select` and `export`.
+
+    The options are those of the three; see there, also for what they raise. Options of all three are checked
+    before anything is decoded.
+
+    Returns
+    -------
+    Selection
+        Its frames' ``file`` is relative to *out*; ``set_aside`` lists inputs that could not be used.
+    """
+    check_export(
+        out,
+        layout=layout,
+        context=context,
+        image_format=image_format,
+        picture_crop=picture_crop,
+        threads=threads,
+    )
+    check_choice(n, method, min_gap, seed)
+    exclude = check_excluded(exclude)
+    with index(
+        inputs,
+        store,
+        size=size,
+        start=start,
+        stop=stop,
+        step=step,
+        crop=crop,
+        decode=decode,
+        device=device,
+        threads=threads,
+        progress=progress,
+    ) as made:
+        selection = select(
+            made,
+            n,
+            method=method,
+            per_source=per_source,
+            seed=seed,
+            min_gap=min_gap,
+            exclude=exclude,
+            at_most=at_most,
+            keep_duplicates=keep_duplicates,
+            device=device,
+            progress=progress,
+        )
+        export(
+            selection,
+            out,
+            layout=layout,
+            context=context,
+            image_format=image_format,
+            picture_crop=picture_crop,
+            device=device,
+            threads=threads,
+            progress=progress,
+        )
+    selection.index = None
+    return selection

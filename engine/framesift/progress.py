@@ -1,0 +1,27 @@
+"""How long work tells that it goes on: calls to a function that the caller brings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A step of long work."""
+
+    stage: Literal["index", "select", "export", "verify"]
+    done: int
+    """Frames (pictures for the export) done so far."""
+    total: int
+    """Frames known of so far; grows while sources are still being opened."""
+    source: str = ""
+    """Name of the source that it is about."""
+    message: str = ""
+    """Something the user should read, once."""
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+def silent(_: Progress) -> None:
+    """Report nothing."""

@@ -1,0 +1,1 @@
+"""Vectors → indices: one strategy a file, and what they have in common."""

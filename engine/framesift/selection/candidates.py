@@ -1,0 +1,190 @@
+"""Which frames may be chosen, and choosing among them so that exactly n come out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..index import Index
+from ..store import Flag
+
+Bools = npt.NDArray[np.bool_]
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The least distance between two frames chosen of one source."""
+
+    value: float
+    unit: str
+    """``"frames"`` or ``"seconds"``."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Candidates:
+    """The rows of some sources of an index, and which of them may be chosen."""
+
+    index: Index
+    sources: list[int]
+    """Positions in ``index.records``."""
+    source: I64
+    """(n,) position in ``index.records`` of each row."""
+    frame: I64
+    """(n,) frame index of each row."""
+    time_s: npt.NDArray[np.float64]
+    """(n,) seconds from the first frame of its source."""
+    usable: Bools
+    """(n,) may be chosen."""
+    dropped: dict[str, int]
+    """Rows that may not, by reason."""
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+def gather(
+    index: Index, sources: list[int], excluded: dict[int, set[int]], *, keep_duplicates: bool
+) -> Candidates:
+    """The candidates of *sources*: damaged, black, excluded and repeated frames may not be chosen.
+
+    Of exact duplicates (equal content hash) the one of the lowest (source, index) stays.
+    """
+    columns = [_columns(index, source) for source in sources]
+    source, frame, time_s, flags, content = (np.concatenate(c) for c in zip(*columns, strict=True))
+    usable = np.ones(len(frame), bool)
+    dropped = {}
+
+    def drop(reason: str, rows: Bools) -> None:
+        dropped[reason] = int(np.count_nonzero(usable & rows))
+        usable[rows] = False
+
+    drop("damaged", flags & Flag.DAMAGED > 0)
+    drop("black", flags & Flag.BLACK > 0)
+    if any(excluded.get(s) for s in sources):
+        hits = [np.isin(c[1], sorted(excluded.get(s, ()))) for s, c in zip(sources, columns, strict=True)]
+        excluded_rows = np.concatenate(hits)
+        if not keep_duplicates:  # a copy of an excluded frame is as good as excluded
+            excluded_rows |= np.isin(content, content[excluded_rows])
+        drop("excluded", excluded_rows)
+    if not keep_duplicates:
+        rows = np.flatnonzero(usable)
+        _, first = np.unique(content[rows], return_index=True)
+        repeated = usable.copy()
+        repeated[rows[first]] = False
+        drop("duplicate", repeated)
+    return Candidates(
+        index=index,
+        sources=sources,
+        source=source,
+        frame=frame,
+        time_s=time_s,
+        usable=usable,
+        dropped=dropped,
+    )
+
+
+def _columns(index: Index, source: int) -> tuple[npt.NDArray[np.generic], ...]:
+    reader = index.reader(source)
+    record = reader.record
+    frame = np.arange(record.start, record.stop, record.step, dtype=np.int64)
+    return (
+        np.full(len(frame), source, np.int64),
+        frame,
+        times_s(index, source, frame),
+        reader.read("flags"),
+        reader.read("content_hash"),
+    )
+
+
+def times_s(index: Index, source: int, frames: I64) -> npt.NDArray[np.float64]:
+    """Seconds from the first frame of *source* to each of *frames*."""
+    pts = index.reader(source).read("pts")
+    numerator, denominator = index.records[source].time_base
+    seconds: npt.NDArray[np.float64] = (pts[frames] - pts[0]) * (numerator / denominator)
+    return seconds
+
+
+class Chooser:
+    """Takes rows one by one, keeping the gap, and so that n can always be reached.
+
+    Taking a row blocks those nearer to it than the gap. The most rows that can still be had is found by going
+    through each source from its beginning and always taking the next that may be taken, which is optimal for
+    intervals; a row is refused when taking it would leave fewer than are needed.
+    """
+
+    def __init__(self, candidates: Candidates, gap: Gap | None) -> None:
+        self.candidates = candidates
+        self.open: Bools = candidates.usable.copy()
+        """(n,) may still be taken."""
+        self.taken: list[int] = []
+        self._by_time = gap is not None and gap.unit == "seconds"
+        self._place = candidates.time_s if self._by_time else candidates.frame.astype(np.float64)
+        self._gap = 0.0 if gap is None else gap.value - (1e-9 if self._by_time else 0)
+        self._loose = gap is None or self._gap <= (0 if self._by_time else 1)
+        cuts = np.flatnonzero(np.diff(candidates.source)) + 1
+        self._bounds: I64 = np.array([0, *cuts, len(candidates)], np.int64)
+        self._reachable = self._count()
+
+    @property
+    def capacity(self) -> int:
+        """Most rows that can be had: those taken, and those that can still be."""
+        self._reachable = self._count()
+        return self._reachable
+
+    def block_around(self, at: int, frames: I64, time_s: npt.NDArray[np.float64]) -> None:
+        """Close what lies nearer than the gap to frames chosen earlier of the source at position *at*.
+
+        These need not be among the rows: another range or step may have been indexed then.
+        """
+        if not self._loose:
+            for place in time_s if self._by_time else frames:
+                start, stop = self._around(at, float(place))
+                self.open[start:stop] = False
+        self._reachable = self._count()
+
+    def take(self, row: int, n: int) -> bool:
+        """Take *row* if it is open and if *n* rows in all can still be had after it."""
+        if not self.open[row]:
+            return False
+        start, stop = self._nearby(row)
+        before = self.open[start:stop].copy()
+        self.open[start:stop] = False
+        self.taken.append(row)
+        if not self._loose:
+            # One row stands between two of the best choice at most, so one fewer can be reached at worst.
+            reachable = self._reachable - 1
+            if reachable < n:
+                reachable = self._count()
+            if reachable < n:
+                self.taken.pop()
+                self.open[start:stop] = before
+                return False
+            self._reachable = reachable
+        return True
+
+    def _nearby(self, row: int) -> tuple[int, int]:
+        if self._loose:
+            return row, row + 1
+        at = int(np.searchsorted(self._bounds, row, side="right")) - 1
+        return self._around(at, float(self._place[row]))
+
+    def _around(self, at: int, place: float) -> tuple[int, int]:
+        """Rows of a source that lie nearer to *place* than the gap."""
+        first, last = int(self._bounds[at]), int(self._bounds[at + 1])
+        places = self._place[first:last]
+        start = int(np.searchsorted(places, place - self._gap, side="right"))
+        stop = int(np.searchsorted(places, place + self._gap, side="left"))
+        return first + start, first + stop
+
+    def _count(self) -> int:
+        n = len(self.taken)
+        if self._loose:
+            return n + int(np.count_nonzero(self.open))
+        for first, last in zip(self._bounds, self._bounds[1:], strict=False):
+            places = self._place[first:last][self.open[first:last]]
+            at = 0
+            while at < len(places):
+                n += 1
+                at = int(np.searchsorted(places, places[at] + self._gap, side="left"))
+        return n

@@ -1,0 +1,260 @@
+"""Index → selection: the frames worth labelling."""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..errors import NotEnoughFramesError, UsageError
+from ..features.pixels import Pixels
+from ..index import Index, PathLike
+from ..machine import load_kernels
+from ..progress import Progress, ProgressCallback, silent
+from ..sources import SetAside
+from .candidates import Candidates, Chooser, Gap, gather, times_s
+from .clusters import kmeans, motion_kmeans
+from .coreset import coreset
+from .excluded import read_excluded
+from .random import random
+from .result import SelectedFrame, SelectedSource, Selection
+from .strategy import Pick, Task
+from .uniform import uniform
+
+METHODS: dict[str, Callable[[Task], list[Pick]]] = {
+    "kmeans": kmeans,
+    "coreset": coreset,
+    "uniform": uniform,
+    "random": random,
+    "motion-kmeans": motion_kmeans,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    n: int
+    method: str
+    seed: int
+    gap: Gap | None
+    at_most: bool
+    keep_duplicates: bool
+    device: str
+
+
+def select(
+    index: Index,
+    n: int,
+    *,
+    method: str = "kmeans",
+    per_source: bool = False,
+    seed: int = 0,
+    min_gap: str | int | None = None,
+    exclude: PathLike | Iterable[PathLike] | None = None,
+    at_most: bool = False,
+    keep_duplicates: bool = False,
+    device: str = "cpu",
+    progress: ProgressCallback = silent,
+) -> Selection:
+    """Choose exactly *n* distinct frames.
+
+    Frames that could not be decoded, black frames and all but the first of exact duplicates are never chosen.
+    The same index, options and seed give the same frames.
+
+    Parameters
+    ----------
+    index
+        From `index` or `open_index`.
+    n
+        Frames in all, or of each source with *per_source*.
+    method
+        ``"kmeans"``: cluster the thumbnails, the frame nearest each centre. ``"coreset"``: greedy k-center,
+        always the frame farthest from those chosen. ``"uniform"``: evenly spaced. ``"random"``.
+        ``"motion-kmeans"``: Lightning Pose's, k-means over the frames that move.
+    per_source
+        Choose *n* frames of every source on its own. A source that has not so many is set aside.
+    seed
+        Of everything random.
+    min_gap
+        Least distance of two chosen frames of one source: an int (frames) or ``"0.5s"``.
+    exclude
+        Frames extracted before: folders of pictures or ``selection.json`` files. They are not chosen again, and
+        ``"coreset"`` and *min_gap* take them as chosen.
+    at_most
+        Take all there are if there are fewer than *n*.
+    keep_duplicates
+        Exact duplicates may be chosen.
+    device
+        ``"cpu"``.
+    progress
+        Called once for each source or once in all.
+
+    Raises
+    ------
+    NotEnoughFramesError
+        Fewer than *n* frames can be had; says how many, and why.
+    UsageError
+        An option makes no sense.
+    """
+    began = time.perf_counter()
+    check_choice(n, method, min_gap, seed)
+    rules = _Rules(n, method, seed, parse_gap(min_gap), at_most, keep_duplicates, device)
+    _check_gap(rules.gap, index)
+    excluded = read_excluded(exclude, index)
+    everything = list(range(len(index.records)))
+    groups = [[source] for source in everything] if per_source else [everything]
+    selection = _empty(index, rules, per_source, excluded)
+    short: list[NotEnoughFramesError] = []
+    for done, group in enumerate(groups):
+        progress(Progress(stage="select", done=done, total=len(groups), source=index.records[group[0]].name))
+        try:
+            selection.frames += _choose(index, group, rules, excluded, selection.dropped)
+        except NotEnoughFramesError as e:
+            short.append(e)
+            selection.set_aside.append(SetAside(index.records[group[0]].uri, str(e)))
+    if short and len(short) == len(groups):
+        raise short[0]
+    progress(Progress(stage="select", done=len(groups), total=len(groups)))
+    selection.stats["select_s"] = time.perf_counter() - began
+    return selection
+
+
+def check_choice(n: int, method: str, min_gap: str | int | None, seed: int) -> None:
+    """Refuse options of `select` that make no sense whatever the index.
+
+    Raises
+    ------
+    UsageError
+        Says which.
+    """
+    if n < 1:
+        raise UsageError(f"n must be at least 1, got {n}")
+    if method not in METHODS:
+        raise UsageError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if seed < 0:
+        raise UsageError(f"seed must not be negative, got {seed}")
+    parse_gap(min_gap)
+
+
+def parse_gap(text: str | int | None) -> Gap | None:
+    """Read a least distance: an int or digits (frames), or ``0.5s`` (seconds).
+
+    Raises
+    ------
+    UsageError
+        It is neither, or negative.
+    """
+    if text is None:
+        return None
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*s", str(text)):
+        return Gap(float(match[1]), "seconds")
+    if str(text).isdecimal():
+        return Gap(int(text), "frames")
+    raise UsageError(f"min_gap must be frames (15) or seconds (0.5s), got {text!r}")
+
+
+def _check_gap(gap: Gap | None, index: Index) -> None:
+    if gap is not None and gap.unit == "seconds":
+        for record in index.records:
+            if record.kind != "video":
+                raise UsageError(f"min_gap must be in frames for images, which have no times: {record.uri}")
+
+
+def _empty(index: Index, rules: _Rules, per_source: bool, excluded: dict[int, set[int]]) -> Selection:
+    options: dict[str, Any] = {
+        "n": rules.n,
+        "per_source": per_source,
+        "min_gap": None if rules.gap is None else f"{rules.gap.value:g} {rules.gap.unit}",
+        "n_excluded": sum(map(len, excluded.values())),
+        "at_most": rules.at_most,
+        "keep_duplicates": rules.keep_duplicates,
+        "device": rules.device,
+        "index": index.records[0].options,
+    }
+    names = [f.name for f in fields(SelectedSource)]
+    return Selection(
+        method=rules.method,
+        seed=rules.seed,
+        options=options,
+        sources=[
+            SelectedSource(**{name: getattr(record, name) for name in names}) for record in index.records
+        ],
+        frames=[],
+        set_aside=list(index.set_aside),
+        stats=dict(index.stats),
+        index=index,
+    )
+
+
+def _choose(
+    index: Index, sources: list[int], rules: _Rules, excluded: dict[int, set[int]], dropped: dict[str, int]
+) -> list[SelectedFrame]:
+    candidates = gather(index, sources, excluded, keep_duplicates=rules.keep_duplicates)
+    for reason, count in candidates.dropped.items():
+        dropped[reason] = dropped.get(reason, 0) + count
+    preselected = _rows_of(candidates, excluded)
+    chooser = Chooser(candidates, rules.gap)
+    for at, source in enumerate(sources):
+        frames = np.array(sorted(excluded.get(source, ())), np.int64)
+        chooser.block_around(at, frames, times_s(index, source, frames))
+    n = rules.n
+    if chooser.capacity < n:
+        if not rules.at_most or chooser.capacity == 0:
+            raise NotEnoughFramesError(_too_few(candidates, chooser.capacity, rules))
+        n = chooser.capacity
+    kernels = load_kernels(rules.device)
+    task = Task(
+        n=n,
+        candidates=candidates,
+        chooser=chooser,
+        vectors=Pixels(index, sources, kernels),
+        preselected=preselected,
+        rng=np.random.Generator(np.random.Philox(rules.seed)),
+        kernels=kernels,
+    )
+    picks = METHODS[rules.method](task)
+    assert len({pick.row for pick in picks}) == n, "a strategy must choose n distinct rows"
+    return _frames(candidates, picks)
+
+
+def _rows_of(candidates: Candidates, excluded: dict[int, set[int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    hits = [
+        np.flatnonzero((candidates.source == source) & np.isin(candidates.frame, sorted(excluded[source])))
+        for source in candidates.sources
+        if source in excluded
+    ]
+    return np.concatenate(hits) if hits else np.empty(0, np.int64)
+
+
+def _too_few(candidates: Candidates, capacity: int, rules: _Rules) -> str:
+    why = ", ".join(f"{count} {reason}" for reason, count in candidates.dropped.items() if count)
+    gap = f", at least {rules.gap.value:g} {rules.gap.unit} apart" if rules.gap else ""
+    return (
+        f"{rules.n} frames were asked for, {capacity} distinct ones can be had{gap} "
+        f"(of {len(candidates)} in the index{': ' + why if why else ''}); ask for fewer, or use at_most (--at-most)"
+    )
+
+
+def _frames(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
+    index = candidates.index
+    readers = {source: index.reader(source) for source in candidates.sources}
+    pts = {source: reader.read("pts") for source, reader in readers.items()}
+    hashes = {source: reader.read("content_hash") for source, reader in readers.items()}
+    found = []
+    for rank, pick in enumerate(picks):
+        source, frame = int(candidates.source[pick.row]), int(candidates.frame[pick.row])
+        record = index.records[source]
+        found.append(
+            SelectedFrame(
+                source=source,
+                index=frame,
+                pts=int(pts[source][frame]),
+                time_s=round(float(candidates.time_s[pick.row]), 6) if record.kind == "video" else None,
+                rank=rank,
+                score=None if pick.score is None else round(pick.score, 6),
+                cluster=pick.cluster,
+                content_hash=f"{int(hashes[source][(frame - record.start) // record.step]):016x}",
+            )
+        )
+    return sorted(found, key=lambda f: (f.source, f.index))

@@ -1,0 +1,45 @@
+"""What every strategy is given and gives back."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from framesift_kernels import I64, Kernels
+
+from ..features.vectors import Vectors
+from .candidates import Candidates, Chooser
+
+
+class Pick(NamedTuple):
+    """One row chosen."""
+
+    row: int
+    score: float | None = None
+    """What it was chosen by; its meaning is the strategy's."""
+    cluster: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Choose *n* of the candidates' rows."""
+
+    n: int
+    candidates: Candidates
+    chooser: Chooser
+    vectors: Vectors
+    """A row for each row of the candidates."""
+    preselected: I64
+    """Rows that were chosen earlier and may not be again."""
+    rng: np.random.Generator
+    kernels: Kernels
+
+    @property
+    def usable(self) -> I64:
+        """Rows that may be chosen."""
+        return np.flatnonzero(self.chooser.open)
+
+    def take_first(self, rows: Iterable[int]) -> int | None:
+        """The first of *rows* that can be taken, now taken."""
+        return next((int(row) for row in rows if self.chooser.take(int(row), self.n)), None)

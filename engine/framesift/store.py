@@ -1,0 +1,459 @@
+"""The index on disk: a zarr v3 group with one subgroup a source, and a commit record for each whole one.
+
+::
+
+    STORE/zarr.json                      schema version
+    STORE/sources/<id>/thumbnails        (n, h, w) uint8
+    STORE/sources/<id>/statistics        (n, 4) float32: luminance, contrast, sharpness, motion
+    STORE/sources/<id>/content_hash      (n,) uint64
+    STORE/sources/<id>/flags             (n,) uint8, see `Flag`
+    STORE/sources/<id>/pts               (N,) int64, of every frame of the source
+    STORE/sources/<id>/segments          (s, 5) int64, see `video.packets.Segment`
+    STORE/progress/<id>.jsonl            while a source is being written: its chunks that are whole
+    STORE/commits/<id>.json              when it is whole; without it, nothing of the source counts
+
+Row r of the first four is frame ``start + r * step`` of the source. One thread writes a chunk; every chunk ends
+in a CRC-32C, so that a flipped bit is an error and not a wrong picture.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import IntFlag
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import IntegrityError, StoreVersionError, UsageError
+from .files import disk_errors, write_atomically, write_json
+from .locking import exclusive
+from .video.packets import Segment
+
+if TYPE_CHECKING:
+    import zarr
+
+SCHEMA_VERSION = 1
+STATISTICS = ("luminance", "contrast", "sharpness", "motion")
+_CHUNK_BYTES = 4 << 20
+_PTS_CHUNK = 1 << 16
+
+
+class Flag(IntFlag):
+    """What is known of a frame beside its picture."""
+
+    KEYFRAME = 1
+    DAMAGED = 2
+    """Decoded with errors, or not at all: never selected."""
+    BLACK = 4
+    """No part of it is brighter than black: never selected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord:
+    """What is committed of a source beside its arrays."""
+
+    id: str
+    uri: str
+    name: str
+    kind: str
+    n_bytes: int
+    fingerprint: str
+    n_frames: int
+    """Frames of the whole source."""
+    start: int
+    stop: int
+    step: int
+    """Rows are the frames ``range(start, stop, step)``."""
+    width: int
+    """As shown, in pixels."""
+    height: int
+    rotation: int
+    thumbnail_shape: tuple[int, int]
+    """Height and width of the thumbnails."""
+    codec: str
+    pixel_format: str
+    time_base: tuple[int, int]
+    """Seconds a pts counts, as numerator and denominator."""
+    frame_rate: float
+    """Average, in frames a second; 0 where there is none."""
+    seekable: bool
+    """Frames can be reached through `segments`."""
+    doubt: str
+    """Why it was decoded sequentially; empty when it was not."""
+    n_errors: int
+    """Packets or images that could not be decoded."""
+    warnings: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    """Every option that shaped the rows."""
+
+    @property
+    def n_rows(self) -> int:
+        """Frames in the index."""
+        return len(range(self.start, self.stop, self.step))
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Rows being filled: threads write disjoint rows, and whoever brings the last one stores it."""
+
+    number: int
+    start: int
+    """First row."""
+    thumbnails: npt.NDArray[np.uint8]
+    sharpness: npt.NDArray[np.float32]
+    content_hash: npt.NDArray[np.uint64]
+    flags: npt.NDArray[np.uint8]
+    n_filled: int = 0
+
+
+def chunk_rows(shape: tuple[int, int]) -> int:
+    """Rows of a chunk for thumbnails of *shape*: a power of two from 512 to 4096, about 1 to 4 MB."""
+    fitting = _CHUNK_BYTES // max(1, shape[0] * shape[1])
+    return 1 << int(np.clip(fitting, 512, 4096)).bit_length() - 1
+
+
+class Store:
+    """A store open for reading, or by `writing` for writing too.
+
+    Parameters
+    ----------
+    path
+        Folder of the store; None for a temporary one, deleted by `close`.
+    create
+        Make the store if there is none.
+
+    Raises
+    ------
+    StoreVersionError
+        Another version of framesift wrote it.
+    UsageError
+        There is no store at *path*, or something else is.
+    """
+
+    def __init__(self, path: "str | os.PathLike[str] | None", *, create: bool = True) -> None:
+        import zarr
+
+        self.temporary = path is None
+        self.path = Path(tempfile.mkdtemp(prefix="framesift-")) if path is None else Path(path).absolute()
+        self._lock: int | None = None
+        if (self.path / "zarr.json").exists():
+            self._check_version()
+        elif not create:
+            raise UsageError(f"{self.path} is not a framesift store")
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UsageError(f"{self.path} exists and is not a framesift store; give an empty or new folder")
+        else:
+            with disk_errors(self.path):
+                zarr.create_group(self.path, attributes={"framesift": {"schema_version": SCHEMA_VERSION}})
+
+    def _check_version(self) -> None:
+        try:
+            meta = json.loads((self.path / "zarr.json").read_text())
+            found = meta["attributes"]["framesift"]["schema_version"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UsageError(f"{self.path} is not a framesift store") from None
+        if found != SCHEMA_VERSION:
+            raise StoreVersionError(
+                f"the store {self.path} has schema version {found}, this framesift reads {SCHEMA_VERSION}; "
+                "give another --store, or delete it to have it rebuilt"
+            )
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Self]:
+        """Hold the store for writing.
+
+        Raises
+        ------
+        StoreBusyError
+            Another process holds it.
+        """
+        import zarr
+
+        with exclusive(self.path / "writer.lock", f"the store {self.path}"):
+            with disk_errors(self.path):  # once for all sources, whose threads would get in each other's way
+                zarr.open_group(self.path, mode="r+").require_group("sources")
+            yield self
+
+    def records(self) -> dict[str, SourceRecord]:
+        """Committed sources by id.
+
+        Raises
+        ------
+        IntegrityError
+            A commit record cannot be read.
+        """
+        found = {}
+        for path in sorted((self.path / "commits").glob("*.json")):
+            found[path.stem] = self._read_record(path)
+        return found
+
+    def record(self, source_id: str) -> SourceRecord | None:
+        """The commit record of one source, or None."""
+        path = self.path / "commits" / f"{source_id}.json"
+        return self._read_record(path) if path.exists() else None
+
+    def _read_record(self, path: Path) -> SourceRecord:
+        try:
+            data = json.loads(path.read_text())
+            data["time_base"] = tuple(data["time_base"])
+            data["thumbnail_shape"] = tuple(data["thumbnail_shape"])
+            return SourceRecord(**data)
+        except (OSError, ValueError, TypeError, KeyError) as e:
+            raise IntegrityError(f"the commit record {path} cannot be read ({e})") from None
+
+    def reader(self, source_id: str) -> "SourceReader":
+        """Arrays of a committed source."""
+        record = self.record(source_id)
+        if record is None:
+            raise IntegrityError(f"the store {self.path} holds no whole source {source_id!r}")
+        return SourceReader(self, record)
+
+    def discard(self, source_id: str) -> None:
+        """Remove a source, whole or not: first what says that it is there, then its data."""
+        (self.path / "commits" / f"{source_id}.json").unlink(missing_ok=True)
+        (self.path / "progress" / f"{source_id}.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(self.path / "sources" / source_id, ignore_errors=True)
+
+    def close(self) -> None:
+        """Delete the store if it is temporary."""
+        if self.temporary:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class SourceWriter:
+    """Writes one source, chunk by chunk, in any order and from any thread, each chunk once.
+
+    A writer that finds whole chunks of the same plan (same *key*) from an interrupted run goes on from them.
+
+    Parameters
+    ----------
+    store
+        Held for writing.
+    source_id
+        Of the source.
+    n_rows, shape
+        Rows and thumbnail shape.
+    key
+        Everything that decides what the rows are; JSON.
+    """
+
+    def __init__(
+        self, store: Store, source_id: str, *, n_rows: int, shape: tuple[int, int], key: Mapping[str, Any]
+    ) -> None:
+        import zarr
+
+        self.store = store
+        self.source_id = source_id
+        self.n_rows = n_rows
+        self.shape = shape
+        self.rows_a_chunk = chunk_rows(shape)
+        self._journal = store.path / "progress" / f"{source_id}.jsonl"
+        plan = {"schema": SCHEMA_VERSION, "n_rows": n_rows, "shape": list(shape), "chunk": self.rows_a_chunk}
+        header = json.dumps({**plan, **key}, sort_keys=True)
+        self.done = self._resume(header)
+        if not self.done:
+            with disk_errors(store.path):
+                store.discard(source_id)
+                self._create()
+        lines = [header, *sorted(self.done)]  # anew, so that no line is added to a torn one
+        write_atomically(self._journal, lambda file: file.write("".join(f"{x}\n" for x in lines).encode()))
+        self._group = zarr.open_group(store.path / "sources" / source_id, mode="r+")
+        self._arrays = {name: _array(self._group, name) for name in _ROW_ARRAYS}
+
+    def _resume(self, header: str) -> set[int]:
+        try:
+            first, *lines = self._journal.read_text().split("\n")
+            # Every line is written with its newline in one go: what follows the last one is torn.
+            return {int(line) for line in lines[:-1]} if first == header else set()
+        except (OSError, ValueError):
+            return set()
+
+    def _create(self) -> None:
+        import zarr
+
+        group = zarr.open_group(self.store.path / "sources", mode="r+").create_group(self.source_id)
+        for name, (tail, dtype) in _ROW_ARRAYS.items():
+            tail = self.shape if tail is None else tail
+            _create_array(group, name, (self.n_rows, *tail), (self.rows_a_chunk, *tail), dtype)
+
+    @property
+    def n_chunks(self) -> int:
+        """Chunks of the source."""
+        return -(-self.n_rows // self.rows_a_chunk)
+
+    def new_chunk(self, number: int) -> Chunk:
+        """Empty buffers for chunk *number*: 1 to 4 MB."""
+        start = number * self.rows_a_chunk
+        n = min(self.rows_a_chunk, self.n_rows - start)
+        return Chunk(
+            number=number,
+            start=start,
+            thumbnails=np.zeros((n, *self.shape), np.uint8),
+            sharpness=np.zeros(n, np.float32),
+            content_hash=np.zeros(n, np.uint64),
+            flags=np.zeros(n, np.uint8),
+        )
+
+    def write(self, chunk: Chunk, statistics: npt.NDArray[np.float32]) -> None:
+        """Store a whole chunk, then record that it is."""
+        n = len(chunk.flags)
+        rows = slice(chunk.start, chunk.start + n)
+        with disk_errors(self.store.path):
+            self._arrays["thumbnails"][rows] = chunk.thumbnails
+            self._arrays["statistics"][rows] = statistics
+            self._arrays["content_hash"][rows] = chunk.content_hash
+            self._arrays["flags"][rows] = chunk.flags
+            with self._journal.open("a") as file:
+                file.write(f"{chunk.number}\n")
+        self.done.add(chunk.number)
+
+    def read_thumbnail(self, row: int) -> npt.NDArray[np.uint8]:
+        """Thumbnail of one row already written."""
+        return np.asarray(self._arrays["thumbnails"][row])
+
+    def read_flags(self) -> npt.NDArray[np.uint8]:
+        """Flags of all rows, once they are written."""
+        return np.asarray(self._arrays["flags"][:])
+
+    def write_motion(self, row: int, motion: float) -> None:
+        """Set the motion energy of one row already written."""
+        self._arrays["statistics"][row, STATISTICS.index("motion")] = motion
+
+    def commit(
+        self, record: SourceRecord, pts: npt.NDArray[np.int64], segments: list[Segment], *, n_rows: int
+    ) -> None:
+        """Publish the source with its first *n_rows* rows: from here on it is in the store."""
+        with disk_errors(self.store.path):
+            if n_rows != self.n_rows:
+                for name in _ROW_ARRAYS:
+                    array = self._arrays[name]
+                    array.resize((n_rows, *array.shape[1:]))
+            table = np.array([tuple(s) for s in segments], np.int64).reshape(-1, len(Segment._fields))
+            for name, data in (("pts", pts), ("segments", table)):
+                shutil.rmtree(self.store.path / "sources" / self.source_id / name, ignore_errors=True)
+                chunk = (_PTS_CHUNK, *data.shape[1:])
+                _create_array(self._group, name, data.shape, chunk, "int64")[...] = data
+        write_json(self.store.path / "commits" / f"{self.source_id}.json", asdict(record))
+        self._journal.unlink(missing_ok=True)
+
+
+_ROW_ARRAYS: dict[str, tuple[tuple[int, ...] | None, str]] = {
+    "thumbnails": (None, "uint8"),
+    "statistics": ((len(STATISTICS),), "float32"),
+    "content_hash": ((), "uint64"),
+    "flags": ((), "uint8"),
+}
+
+
+def _create_array(
+    group: "zarr.Group", name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str
+) -> "zarr.Array[Any]":
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    return group.create_array(
+        name,
+        shape=shape,
+        chunks=tuple(max(1, c) for c in chunks),
+        dtype=dtype,
+        compressors=[ZstdCodec(level=1), Crc32cCodec()],
+        # Looking for empty chunks costs more than writing them, and would turn black thumbnails into missing ones.
+        config={"write_empty_chunks": True},
+    )
+
+
+def _array(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
+    import zarr
+
+    array = group[name]
+    assert isinstance(array, zarr.Array)
+    return array.with_config({"write_empty_chunks": True})
+
+
+class SourceReader:
+    """Reads a committed source. Every read checks the chunks' checksums.
+
+    Raises
+    ------
+    IntegrityError
+        From every method: stored data is damaged or missing.
+    """
+
+    def __init__(self, store: Store, record: SourceRecord) -> None:
+        self.store = store
+        self.record = record
+        self._path = store.path / "sources" / record.id
+        self._cache: dict[str, zarr.Array[Any]] = {}
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
+        """Rows ``[start, stop)`` of the array *name*."""
+        import zarr
+
+        try:
+            if name not in self._cache:
+                array = zarr.open_array(self._path / name, mode="r")
+                self._check_chunks(name, array)
+                self._cache[name] = array
+            return np.asarray(self._cache[name][start:stop])
+        except IntegrityError:
+            raise
+        except Exception as e:  # zarr and its codecs raise what they like
+            text = str(e).strip() or type(e).__name__
+            raise IntegrityError(
+                f"{self._path / name} is damaged ({text}); rebuild it with framesift index"
+            ) from e
+
+    def _check_chunks(self, name: str, array: "zarr.Array[Any]") -> None:
+        """A missing chunk would read as zeros."""
+        shape, chunks = array.shape, array.chunks
+        expected = -(-shape[0] // chunks[0]) if shape[0] else 0
+        zeros = "/0" * (len(shape) - 1)
+        missing = [c for c in range(expected) if not (self._path / name / f"c/{c}{zeros}").exists()]
+        if missing:
+            raise IntegrityError(
+                f"{self._path / name} has lost chunk {missing[0]}; rebuild it with framesift index"
+            )
+
+    @property
+    def chunk_rows(self) -> int:
+        """Rows of a chunk of `thumbnails`."""
+        return chunk_rows(self.record.thumbnail_shape)
+
+    def thumbnails(self) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+        """First row and thumbnails of each chunk, in order."""
+        for start in range(0, self.record.n_rows, self.chunk_rows):
+            yield start, self.read("thumbnails", start, min(start + self.chunk_rows, self.record.n_rows))
+
+    def check(self) -> None:
+        """Read everything, and see that the parts fit together."""
+        n = self.record.n_rows
+        for _ in self.thumbnails():
+            pass
+        lengths = {name: len(self.read(name)) for name in ("statistics", "content_hash", "flags")}
+        lengths["thumbnails"] = self._cache["thumbnails"].shape[0]
+        wrong = [f"{name} has {length}" for name, length in lengths.items() if length != n]
+        if len(self.read("pts")) != self.record.n_frames:
+            wrong.append(f"pts has {len(self.read('pts'))}")
+        self.segments()
+        if wrong:
+            raise IntegrityError(f"{self._path} should have {n} rows, but {', '.join(wrong)}")
+
+    def statistic(self, name: str) -> npt.NDArray[np.float32]:
+        """One statistic of every row."""
+        column: npt.NDArray[np.float32] = self.read("statistics")[:, STATISTICS.index(name)]
+        return column
+
+    def segments(self) -> list[Segment]:
+        """The segments of the source; empty when it is not seekable."""
+        return [Segment(*map(int, row)) for row in self.read("segments")]

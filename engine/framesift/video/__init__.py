@@ -1,0 +1,1 @@
+"""Everything that knows PyAV: containers, packets, segments, decoded frames and their colours."""

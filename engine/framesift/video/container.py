@@ -1,0 +1,80 @@
+"""Opening a video from a stranger."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.rational import AVRational
+from av.video.stream import VideoStream
+
+from ..errors import SourceError
+
+# FFmpeg opens whatever a file's content claims to be. Playlists and session descriptions (HLS, concat, SDP)
+# make it open other files and hosts, so only demuxers that read one self-contained file are let in.
+_FORMATS = ",".join(
+    "mov,mp4,m4a,3gp,3g2,mj2 matroska,webm avi asf flv mpegts mpeg mpegvideo m4v h264 hevc vvc av1 obu ivf ogg nut "
+    "mxf gif apng mjpeg yuv4mpegpipe rm dv swf nsv wtv live_flv h261 h263 vc1 vc1test dirac bink smk gxf lxf".split()
+)
+MAX_PIXELS = 16384 * 16384
+
+# Before version 19, a tag that is no UTF-8 was an error unless told otherwise.
+_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+log = logging.getLogger("framesift")
+
+
+@contextmanager
+def open_video(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open the best video stream of *path* with *threads* decoder threads.
+
+    Raises
+    ------
+    SourceError
+        Not a video that FFmpeg can open, or without a video stream.
+    """
+    try:
+        container = av.open(
+            f"file:{path}",
+            options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+            **_METADATA,
+        )
+    except (av.FFmpegError, OSError, ValueError, MemoryError) as e:
+        # What the whitelist refuses is an invalid argument to FFmpeg.
+        refused = isinstance(e, av.ArgumentError)
+        why = "its format is none that keeps a video in one file" if refused else reason(e)
+        raise SourceError(f"not a video that can be opened ({why})") from None
+    try:
+        yield container, _best_stream(container, threads)
+    finally:
+        container.close()
+
+
+def _best_stream(container: InputContainer, threads: int) -> VideoStream:
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream) or stream.codec_context is None:
+        raise SourceError("there is no video stream in it")
+    context = stream.codec_context
+    # FFmpeg's own default is one thread a core, whatever else runs; slices alone do not thread x264's output.
+    context.thread_count = threads
+    context.thread_type = "AUTO" if threads > 1 else "NONE"
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    return stream
+
+
+def fraction(value: Fraction | AVRational | None) -> Fraction | None:
+    """A rational number of PyAV, which before version 19 is a Fraction; None where FFmpeg has none."""
+    return Fraction(value.numerator, value.denominator) if value else None
+
+
+def reason(error: BaseException) -> str:
+    """FFmpeg's own words of *error*, without its number and the path."""
+    if isinstance(error, av.EOFError):  # as of an MP4 that was never finished
+        return "it ends too early: cut off, or never finished"
+    if isinstance(error, av.FFmpegError):
+        return str(error.strerror or type(error).__name__).rstrip(".")
+    return str(error) or type(error).__name__

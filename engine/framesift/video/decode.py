@@ -1,0 +1,128 @@
+"""Decoding: a whole stream in sequence, or one segment of it."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TypeAlias
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from .packets import Segment
+
+Packets: TypeAlias = "Iterator[Packet[VideoStream]]"
+
+
+class SegmentMismatchError(Exception):
+    """A segment did not yield the frames that the packet index promised: decode the source sequentially."""
+
+
+@dataclass(slots=True)
+class Decoder:
+    """The decoder of one open stream; not to be shared between threads."""
+
+    container: InputContainer
+    stream: VideoStream
+    n_errors: int = 0
+    """Packets so far that the decoder refused, and reads that failed."""
+    _fresh: bool = True
+
+    def any_frame(self) -> VideoFrame | None:
+        """Some frame from the beginning of the stream, for what all its frames have in common.
+
+        Errors on the way are not counted.
+        """
+        n_errors = self.n_errors
+        self._fresh = False
+        with contextlib.suppress(av.FFmpegError):  # not every format can seek
+            self.container.seek(self.stream.start_time or 0, stream=self.stream)
+        frame = next(self._sequence(), None)
+        self.n_errors = n_errors
+        return frame
+
+    def sequence(self) -> Iterator[VideoFrame]:
+        """Every frame of a stream just opened, in the order of presentation.
+
+        Damaged packets are counted and passed over, as the ffmpeg program does.
+        """
+        assert self._fresh
+        self._fresh = False
+        return self._sequence()
+
+    def _sequence(self) -> Iterator[VideoFrame]:
+        packets = self._packets()
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:  # the file ends in the middle of something
+                self.n_errors += 1
+                packet = None
+            yield from self._decode(packet)
+            if packet is None:
+                return
+
+    def segment(self, segment: Segment, pts: npt.NDArray[np.int64]) -> Iterator[VideoFrame]:
+        """The frames of *segment*, whose time stamps must be exactly *pts*, in order.
+
+        Decoding begins at the segment's own keyframe and is fed no packet that the segment does not need: no
+        frame of the next GOP is decoded but what an open GOP demands.
+
+        Raises
+        ------
+        SegmentMismatchError
+            Seeking does not reach the keyframe, or other frames come out than promised.
+        """
+        found = 0
+        packets = islice(self._from_keyframe(segment), segment.n_packets)
+        for packet in chain(packets, [None]):
+            for frame in self._decode(packet):
+                if segment.start and frame.pts is not None and frame.pts < pts[0]:
+                    continue  # a leading frame of an open GOP: the segment before has it
+                if frame.pts != pts[found]:
+                    raise SegmentMismatchError(f"frame with pts {frame.pts} where {pts[found]} was promised")
+                yield frame
+                found += 1
+                if found == len(pts):
+                    return
+        raise SegmentMismatchError(f"{found} frames where {len(pts)} were promised")
+
+    def _from_keyframe(self, segment: Segment) -> Packets:
+        """Packets from the segment's keyframe on.
+
+        MP4 seeks by dts and others by pts, and a seek may overshoot; so try the pts, then the dts, then the
+        beginning, and pass over (without decoding) what lies before the keyframe.
+        """
+        if self._fresh and segment.start == 0:
+            self._fresh = False
+            return self._packets()
+        if self._fresh:
+            # Only the first packet says which x264 wrote the stream, and early ones wrote a 4:4:4 of their own.
+            self.any_frame()
+        for target in (segment.key_pts, segment.key_dts, min(self.stream.start_time or 0, segment.key_dts)):
+            try:
+                self.container.seek(target, stream=self.stream)
+                packets = self._packets()
+                for packet in packets:
+                    if packet.pts == segment.key_pts and packet.is_keyframe:
+                        return chain([packet], packets)
+                    if packet.dts is not None and packet.dts > segment.key_dts:
+                        break  # overshot
+            except av.FFmpegError:
+                continue
+        raise SegmentMismatchError(f"seeking does not reach the keyframe at pts {segment.key_pts}")
+
+    def _packets(self) -> Packets:
+        return (packet for packet in self.container.demux(self.stream) if packet.size)
+
+    def _decode(self, packet: "Packet[VideoStream] | None") -> list[VideoFrame]:
+        try:
+            return self.stream.codec_context.decode(packet)
+        except av.FFmpegError:
+            self.n_errors += 1
+            return []

@@ -1,0 +1,171 @@
+"""The packet index: every frame's time, found by demuxing alone, and the segments that it allows."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+Row: TypeAlias = tuple[int | None, int | None, int, bool, bool]
+"""pts, dts, size, whether it is a keyframe, whether an edit list hides it."""
+
+
+class Segment(NamedTuple):
+    """Frames that can be decoded on their own: from one keyframe up to the next."""
+
+    start: int
+    """Index of the first frame."""
+    stop: int
+    """Index after the last frame."""
+    key_pts: int
+    """pts of the keyframe from which to decode."""
+    key_dts: int
+    """Its dts: where seeking lands on it in containers that seek by dts."""
+    position: int
+    """How many packets stand before it in the file."""
+    n_packets: int
+    """Packets to feed from the keyframe on, in file order, until every frame of the segment can come out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketIndex:
+    """What demuxing tells about the frames of a stream, in the order in which they are shown."""
+
+    pts: npt.NDArray[np.int64]
+    """(n,) presentation time stamps, increasing, edit list applied; empty when the packets do not tell them."""
+    keyframe: npt.NDArray[np.bool_]
+    """(n,) keyframe flags."""
+    n_bytes: npt.NDArray[np.int64]
+    """(n,) packet sizes."""
+    segments: list[Segment]
+    """In order, covering all frames; empty when the stream must be decoded sequentially."""
+    doubt: str
+    """Why the stream must be decoded sequentially; empty when it need not be."""
+    n_packets: int
+    """Packets of frames that are shown: the number of frames, if the container tells the truth."""
+    n_hidden: int
+    """Packets of frames that an edit list hides."""
+    is_damaged: bool
+    """Some packet is not whole, or the file cannot be read to its end."""
+
+
+def read_packets(container: InputContainer, stream: VideoStream) -> PacketIndex:
+    """Demux *stream* to its end and index its packets. No packet is decoded; memory is 40 bytes a packet."""
+    rows: list[Row] = []
+    n_corrupt = 0
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                rows.append((packet.pts, packet.dts, packet.size, packet.is_keyframe, packet.is_discard))
+                n_corrupt += packet.is_corrupt
+    except av.FFmpegError:
+        return _doubtful(rows, "the file cannot be read to its end", is_damaged=True)
+    if n_corrupt:
+        return _doubtful(rows, "damaged packets", is_damaged=True)
+    if not rows:
+        return _doubtful(rows, "no packets")
+    rows = _with_first_dts(rows)
+    if any(pts is None or dts is None for pts, dts, *_ in rows):
+        return _doubtful(rows, "packets without time stamps")
+    return _index(np.array(rows, np.int64))
+
+
+def _with_first_dts(rows: list[Row]) -> list[Row]:
+    """Number the first packets where Matroska, which stores no dts, cannot tell theirs for B-frames."""
+    for n, (_, first_known, *_) in enumerate(rows):
+        if first_known is not None:
+            head = [(row[0], first_known - n + at, *row[2:]) for at, row in enumerate(rows[:n])]
+            return head + rows[n:]
+    return rows
+
+
+def _doubtful(rows: list[Row], doubt: str, *, is_damaged: bool = False) -> PacketIndex:
+    none = np.empty(0, np.int64)
+    shown = sum(not row[4] for row in rows)
+    return PacketIndex(
+        pts=none,
+        keyframe=none.astype(bool),
+        n_bytes=none,
+        segments=[],
+        doubt=doubt,
+        n_packets=shown,
+        n_hidden=len(rows) - shown,
+        is_damaged=is_damaged,
+    )
+
+
+def _index(packets: npt.NDArray[np.int64]) -> PacketIndex:
+    pts, dts, size, key, discard = packets.T
+    position = np.flatnonzero(discard == 0)
+    position = position[np.argsort(pts[position], kind="stable")]  # in the order of presentation
+    shown = pts[position]
+    segments: list[Segment] = []
+    if len(shown) == 0:
+        doubt = "no frame is shown"
+    elif np.any(np.diff(shown) <= 0):
+        doubt = "time stamps that repeat"
+    elif np.any(np.diff(dts) <= 0):
+        doubt = "decoding time stamps out of order"
+    elif not key[0]:
+        doubt = "it does not begin with a keyframe"
+    else:
+        doubt = ""
+        segments = _segments(pts, dts, key, position)
+    return PacketIndex(
+        pts=shown,
+        keyframe=key[position].astype(bool),
+        n_bytes=size[position],
+        segments=segments,
+        doubt=doubt,
+        n_packets=len(shown),
+        n_hidden=len(packets) - len(shown),
+        is_damaged=False,
+    )
+
+
+def _segments(
+    pts: npt.NDArray[np.int64],
+    dts: npt.NDArray[np.int64],
+    key: npt.NDArray[np.int64],
+    position: npt.NDArray[np.int64],
+) -> list[Segment]:
+    """Cut the frames at the keyframes' pts.
+
+    Leading frames of an open GOP (after the keyframe in the file, before it on the screen) thus belong to the
+    segment before, which decodes on past that keyframe to get them. Where a keyframe is followed on the screen
+    by a frame that stands before it in the file, it opens no segment.
+    """
+    shown = pts[position]
+    # Earliest packet among each frame and all later ones.
+    first_after = np.minimum.accumulate(position[::-1])[::-1]
+    cuts: list[tuple[int, int]] = []  # (frame index, packet position of the keyframe)
+    for at in map(int, np.flatnonzero(key)):
+        row = int(np.searchsorted(shown, pts[at]))
+        if not cuts or (row > cuts[-1][0] and row < len(shown) and first_after[row] >= at):
+            cuts.append((row if cuts else 0, at))
+    segments = []
+    for (start, at), (stop, _) in zip(cuts, [*cuts[1:], (len(shown), -1)], strict=True):
+        until = int(position[start:stop].max()) + 1
+        segments.append(Segment(start, stop, int(pts[at]), int(dts[at]), at, until - at))
+    return segments
+
+
+def merge(segments: list[Segment], min_frames: int) -> list[Segment]:
+    """Join neighbours until each segment has *min_frames* (but the last): a seek should be worth its while."""
+    merged: list[Segment] = []
+    for segment in segments:
+        if merged and merged[-1].stop - merged[-1].start < min_frames:
+            first = merged.pop()
+            n_packets = max(first.n_packets, segment.position + segment.n_packets - first.position)
+            segment = first._replace(stop=segment.stop, n_packets=n_packets)
+        merged.append(segment)
+    return merged
+
+
+def times_s(pts: npt.NDArray[np.int64], time_base: Fraction) -> npt.NDArray[np.float64]:
+    """Seconds from the first frame at which each frame starts."""
+    return (pts - pts[0]) * float(time_base) if len(pts) else pts.astype(np.float64)
