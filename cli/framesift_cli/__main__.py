@@ -1,0 +1,5 @@
+"""``python -m framesift_cli``."""
+
+from .main import main
+
+main()

@@ -1,0 +1,355 @@
+"""The commands. Each is one call of the library; compiled code is imported when one runs."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .progress import reporting
+
+if TYPE_CHECKING:
+    from framesift import Selection
+    from framesift.sources import SetAside
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 all well; 1 internal error; 2 usage; 3 finished, but some inputs were set aside; "
+    "4 nothing usable; 5 store busy; 6 integrity; 7 out of disk or memory; 130/143 stopped, and resumable.",
+)
+
+
+class Method(StrEnum):
+    """Ways to choose."""
+
+    kmeans = "kmeans"
+    coreset = "coreset"
+    uniform = "uniform"
+    random = "random"
+    motion_kmeans = "motion-kmeans"
+
+
+class LayoutName(StrEnum):
+    """Ways to lay out pictures."""
+
+    images = "images"
+    deeplabcut = "deeplabcut"
+    lightning_pose = "lightning-pose"
+
+
+class ImageFormat(StrEnum):
+    """Formats of pictures."""
+
+    png = "png"
+    jpeg = "jpeg"
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT...", help="Videos, folders, globs, zips of frames; several at once."),
+]
+Store = Annotated[
+    Path | None,
+    typer.Option(help="Keep the index in this folder: reused, resumed and extended by later runs."),
+]
+Size = Annotated[
+    int, typer.Option(help="Longer side of the thumbnails that frames are compared by, in pixels.")
+]
+Start = Annotated[
+    str | None, typer.Option(help="First frame to consider: 1200 (frame), 0.25 or 25%, 12.5s, 00:01:30.")
+]
+Stop = Annotated[str | None, typer.Option(help="Frame to stop before; as --start.")]
+Step = Annotated[int, typer.Option(help="Consider every STEP-th frame.")]
+Crop = Annotated[
+    str | None, typer.Option(metavar="X1,X2,Y1,Y2", help="Look at this rectangle only, in pixels as shown.")
+]
+Device = Annotated[str, typer.Option(help="Device of the kernels: cpu.")]
+Threads = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+Out = Annotated[Path, typer.Option(help="Folder to write to.")]
+Layout = Annotated[LayoutName, typer.Option(help="How the pictures are laid out.")]
+Context = Annotated[
+    int | None,
+    typer.Option(help="Frames on either side to write along; 2 for lightning-pose, else 0, by default."),
+]
+Format = Annotated[ImageFormat, typer.Option(help="Format of the pictures.")]
+PictureCrop = Annotated[
+    str | None, typer.Option(metavar="X1,X2,Y1,Y2", help="Write only this rectangle of each picture.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Pick the frames worth labelling out of hours of video."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"framesift {installed('framesift')}")
+        raise typer.Exit
+
+
+@app.command()
+def select(
+    inputs: Inputs,
+    n: Annotated[
+        int, typer.Option("-n", help="How many frames: in all, or of each source with --per-source.")
+    ] = 20,
+    method: Annotated[Method, typer.Option(help="How frames are chosen.")] = Method.kmeans,
+    per_source: Annotated[
+        bool, typer.Option("--per-source", help="Choose -n frames of every source.")
+    ] = False,
+    min_gap: Annotated[
+        str | None, typer.Option(help="Least distance of two chosen frames: 15 (frames) or 0.5s.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Frames extracted before: a folder of pictures or a selection.json; repeatable."),
+    ] = None,
+    at_most: Annotated[
+        bool, typer.Option("--at-most", help="Take all there are if there are fewer than -n.")
+    ] = False,
+    keep_duplicates: Annotated[
+        bool, typer.Option("--keep-duplicates", help="Exact duplicates may be chosen.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    start: Start = None,
+    stop: Stop = None,
+    step: Step = 1,
+    crop: Crop = None,
+    size: Size = 64,
+    store: Store = None,
+    out: Out = Path("framesift-out"),
+    layout: Layout = LayoutName.images,
+    context: Context = None,
+    image_format: Format = ImageFormat.png,
+    picture_crop: PictureCrop = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Choose frames and write them as pictures."""
+    import framesift
+
+    with reporting(quiet=quiet) as progress:
+        selection = framesift.extract(
+            inputs,
+            n,
+            out,
+            store=store,
+            method=method.value,
+            per_source=per_source,
+            seed=seed,
+            min_gap=min_gap,
+            exclude=exclude or None,
+            at_most=at_most,
+            keep_duplicates=keep_duplicates,
+            size=size,
+            start=start,
+            stop=stop,
+            step=step,
+            crop=crop,
+            layout=layout.value,
+            context=context,
+            image_format=image_format.value,
+            picture_crop=picture_crop,
+            device=device,
+            threads=threads,
+            progress=progress,
+        )
+    return _show_selection(selection, out, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def index(
+    inputs: Inputs,
+    store: Annotated[Path, typer.Option(help="Folder of the store: made, or extended.")],
+    size: Size = 64,
+    start: Start = None,
+    stop: Stop = None,
+    step: Step = 1,
+    crop: Crop = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Decode every frame once, into a store."""
+    import framesift
+
+    with reporting(quiet=quiet) as progress:
+        made = framesift.index(
+            inputs,
+            store,
+            size=size,
+            start=start,
+            stop=stop,
+            step=step,
+            crop=crop,
+            device=device,
+            threads=threads,
+            progress=progress,
+        )
+    if as_json:
+        _print_json(made.to_json())
+    elif not quiet:
+        _say(
+            f"{_count(len(made.records), 'source')}, {_count(made.n_rows, 'frame')} in {store} "
+            f"({made.stats['sources_reused']:.0f} reused, {made.stats['index_s']:.1f} s)"
+        )
+    return _exit_code(made.set_aside, [(r.uri, r.warnings) for r in made.records])
+
+
+@app.command()
+def export(
+    selection: Annotated[Path, typer.Argument(metavar="SELECTION.json", help="What select wrote.")],
+    out: Out = Path("framesift-out"),
+    layout: Layout = LayoutName.images,
+    context: Context = None,
+    image_format: Format = ImageFormat.png,
+    picture_crop: PictureCrop = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write the pictures of a selection again."""
+    import framesift
+
+    chosen = framesift.read_selection(selection)
+    with reporting(quiet=quiet) as progress:
+        framesift.export(
+            chosen,
+            out,
+            layout=layout.value,
+            context=context,
+            image_format=image_format.value,
+            picture_crop=picture_crop,
+            device=device,
+            threads=threads,
+            progress=progress,
+        )
+    return _show_selection(chosen, out, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def info(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...|STORE", help="Videos and the like, or a store.")
+    ],
+    as_json: AsJson = False,
+) -> int:
+    """Say what is in videos, or in a store."""
+    import framesift
+    from framesift.inspection import is_store
+
+    set_aside: list[SetAside] = []
+    if len(inputs) == 1 and is_store(inputs[0]):
+        found: dict[str, Any] = framesift.describe_store(inputs[0])
+    else:
+        sources, set_aside = framesift.describe(inputs)
+        found = {"sources": sources, "set_aside": [{"uri": s.uri, "reason": s.reason} for s in set_aside]}
+    if as_json:
+        _print_json(found)
+    else:
+        for name, value in found.items():
+            if name not in ("sources", "set_aside"):
+                typer.echo(f"{name}: {value}")
+        for source in found["sources"]:
+            typer.echo(_line(source))
+    return _exit_code(set_aside, [])
+
+
+@app.command()
+def verify(
+    store: Annotated[Path, typer.Argument(help="Folder of the store.")],
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Read everything in a store and check its checksums."""
+    import framesift
+
+    with reporting(quiet=quiet) as progress:
+        found = framesift.verify(store, progress=progress)
+    if as_json:
+        _print_json(found)
+    elif not quiet:
+        counts = f"{_count(found['sources'], 'source')}, {_count(found['frames'], 'frame')}"
+        _say(f"{counts}, {len(found['damaged'])} damaged")
+    for sentence in found["damaged"]:
+        _say(f"damaged: {sentence}")
+    return 6 if found["damaged"] else 0
+
+
+@app.command()
+def demo(
+    out: Out = Path("framesift-demo"),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Make a clip of known scenes and find them."""
+    from framesift.demo import demo as run
+
+    with reporting(quiet=quiet) as progress:
+        found = run(out, progress=progress)
+    if as_json:
+        _print_json(found)
+    elif not quiet:
+        typer.echo(found["summary"])
+    return 0
+
+
+def _show_selection(selection: "Selection", out: Path, *, as_json: bool, quiet: bool) -> int:
+    if as_json:
+        _print_json(selection.to_json())
+    else:
+        for frame in selection.frames:
+            if frame.file:
+                typer.echo(str(out / frame.file))
+    if not quiet:
+        seconds = sum(selection.stats.get(f"{stage}_s", 0) for stage in ("index", "select", "export"))
+        n_sources = len({frame.source for frame in selection.frames})
+        _say(
+            f"{_count(len(selection), 'frame')} of {_count(n_sources, 'source')} in {seconds:.1f} s; "
+            f"look at {out / 'contact-sheet.png'}"
+        )
+    return _exit_code(selection.set_aside, [(s.uri, s.warnings) for s in selection.sources])
+
+
+def _exit_code(set_aside: "list[SetAside]", warnings: list[tuple[str, list[str]]]) -> int:
+    for uri, sentences in warnings:
+        for sentence in sentences:
+            _say(f"warning: {uri}: {sentence}")
+    for item in set_aside:
+        _say(f"set aside: {item.uri}: {item.reason}")
+    return 3 if set_aside else 0
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"
+
+
+def _line(source: dict[str, Any]) -> str:
+    size = f"{source['width']}x{source['height']}"
+    rate = f" at {source['frame_rate']:.6g} frames/s" if source.get("frame_rate") else ""
+    codec = f", {source['codec']} {source['pixel_format']}" if "codec" in source else ""
+    keys = f", {source['n_keyframes']} keyframes" if "n_keyframes" in source else ""
+    return f"{source['uri']}: {source['n_frames']} frames of {size}{rate}{codec}{keys}"
+
+
+def _print_json(data: Any) -> None:
+    json.dump(data, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    typer.echo(text.encode(errors="backslashreplace").decode(), err=True)

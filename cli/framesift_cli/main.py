@@ -1,0 +1,68 @@
+"""Entry point: runs a command and turns what it raises into one sentence and an exit code."""
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+
+import typer
+
+from .commands import app
+
+
+def main() -> None:
+    """Run the command line; exits with the promised code (see ``framesift --help``)."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: ends as an interrupt does, with another exit code."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code."""
+    # Not ``app()``: Typer would take interrupts and broken pipes for itself, and end them in other codes.
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("framesift", arguments or ["--help"]) as context:
+            result = command.invoke(context)
+        return result if isinstance(result, int) else 0
+    except typer.Exit as e:
+        return e.exit_code
+    except KeyboardInterrupt as e:
+        if "framesift" in sys.modules:
+            _say("stopped; with --store, the same command goes on from here")
+        return 143 if isinstance(e, _Terminated) else 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        _say("error: out of memory")
+        return 7
+    except Exception as e:
+        return _report(e)
+
+
+def _report(error: Exception) -> int:
+    if hasattr(error, "format_message"):  # what Typer raises of its own
+        _say(f"error: {' '.join(error.format_message().replace('Value error, ', '').split())}")
+        return 2
+    if "framesift" in sys.modules:
+        from framesift.errors import FramesiftError
+
+        if isinstance(error, FramesiftError):
+            _say(f"error: {error}")
+            return error.exit_code
+    traceback.print_exception(error)
+    _say(f"internal error: {error} (this is a bug in framesift; please report the lines above)")
+    return 1
+
+
+def _say(text: str) -> None:
+    print(text.encode(errors="backslashreplace").decode(), file=sys.stderr)
