@@ -1,0 +1,1 @@
+"""Benchmarks: framesift beside its peers, as ratios in one run. Not shipped."""

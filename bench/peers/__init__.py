@@ -1,0 +1,1 @@
+"""Other programs, each behind one small adapter, used as their users use them."""

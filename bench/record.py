@@ -1,0 +1,142 @@
+"""Measuring a program in a fresh process, and writing down what was measured where."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one process took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_rss_bytes: int
+
+
+def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
+    """Run *command* to its end; its output is kept from the terminal.
+
+    Raises
+    ------
+    RuntimeError
+        It failed; with the end of what it printed.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **(env or {})},
+    )
+    assert process.stdout is not None
+    output = process.stdout.read()
+    process.stdout.close()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(
+            f"{' '.join(command)} failed with {process.returncode}:\n{output.decode()[-2000:]}"
+        )
+    scale = 1 if sys.platform == "darwin" else 1024
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * scale)
+
+
+def alternate(commands: dict[str, Sequence[str]], repeats: int) -> dict[str, list[Run]]:
+    """Run the commands in turn, *repeats* rounds after one that does not count."""
+    runs: dict[str, list[Run]] = {name: [] for name in commands}
+    for turn in range(repeats + 1):
+        for name, command in commands.items():
+            run = measure(command)
+            if turn:
+                runs[name].append(run)
+    return runs
+
+
+def middle(runs: list[Run], what: str) -> float:
+    """Median of one figure."""
+    return float(median(getattr(run, what) for run in runs))
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a figure was measured."""
+
+    cpu: str
+    cores: int
+    system: str
+    versions: dict[str, str]
+    commit: str
+
+    @staticmethod
+    @cache
+    def here() -> "Machine":
+        """This machine."""
+        return Machine(_cpu(), os.cpu_count() or 1, platform.platform(), _versions(), _commit())
+
+    def __str__(self) -> str:
+        packages = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        return f"{self.cores} cores of {self.cpu}, {packages}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written beside every measurement."""
+        return {"machine": asdict(self)}
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("framesift", "av", "numpy", "numba", "zarr", "opencv-python-headless"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str:
+    here = Path(__file__).parent
+    found = subprocess.run(
+        ["git", "-C", here, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip()
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows of equal keys as aligned text."""
+    if not rows:
+        return "(nothing)"
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if at == 0 else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in cells
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
