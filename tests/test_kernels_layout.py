@@ -1,0 +1,69 @@
+"""Checks on the kernels package itself."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import framesift_kernels
+
+PACKAGE = Path(__file__).parents[1] / "kernels" / "framesift_kernels"
+DEVICES = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
+
+
+def arguments(function, skip=0):
+    return [a.arg for a in function.args.args[skip:]]
+
+
+def protocol():
+    """What every device must offer: {name: argument names}."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (kernels,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Kernels")
+    return {f.name: arguments(f, skip=1) for f in kernels.body if isinstance(f, ast.FunctionDef)}
+
+
+def offered(device):
+    """What the files of a device define, and where: {name: argument names}, {name: file stem}."""
+    found, where = {}, {}
+    for path in sorted((PACKAGE / device).glob("[!_]*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                assert node.name not in found, f"{node.name} is in two files"
+                found[node.name], where[node.name] = arguments(node), path.stem
+    return found, where
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_device_offers_the_protocol_one_kernel_a_file(device):
+    found, where = offered(device)
+    assert found == protocol() != {}
+    assert all(name == stem for name, stem in where.items())
+
+
+def test_cpu_exports_what_it_defines():
+    assert sorted(framesift_kernels.load("cpu").__all__) == sorted(protocol())
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_kernels_know_nothing_above_them(path):
+    roots = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            roots.add(node.module.split(".")[0])
+    assert not roots & {"framesift", "framesift_cli", "zarr", "av"}
+
+
+def test_importing_the_package_compiles_nothing():
+    code = "import sys, framesift_kernels; print(sorted({'numba', 'cupy'} & sys.modules.keys()))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_load_says_what_is_missing():
+    with pytest.raises(framesift_kernels.DeviceUnavailableError, match="cuda"):
+        framesift_kernels.load("cuda")
+    with pytest.raises(ValueError, match="'tpu'"):
+        framesift_kernels.load("tpu")

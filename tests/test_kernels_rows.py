@@ -1,0 +1,198 @@
+"""Kernels on rows, against naive.py: integers exactly, float32 bit for bit (one chain of FMAs a distance)."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import config, njit
+from numpy.testing import assert_allclose, assert_array_equal
+
+import naive
+from framesift_kernels.cpu._compile import _fma_python, fma
+
+compiled_only = pytest.mark.skipif(config.DISABLE_JIT, reason="too many rows for plain Python")
+check = settings(deadline=None, max_examples=60)
+both_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+
+
+def make_rows(rng, n, d, dtype):
+    if dtype == np.uint8:
+        return rng.integers(0, 256, (n, d), np.uint8)
+    return rng.normal(size=(n, d)).astype(np.float32)
+
+
+def far(n, dtype):
+    return np.full(n, 2**62, np.int64) if dtype == np.uint8 else np.full(n, np.inf, np.float32)
+
+
+# fma
+
+
+def test_fma_rounds_once():
+    e = np.float32(2**-12)
+    a, b = (
+        np.float32(2**-24) * (1 + e),
+        1 - e + e * e,
+    )  # a * b == 2**-24 + 2**-60, which float64 cannot add to 1
+    for fused in (_fma_python, njit(lambda a, b, c: fma(a, b, c))):
+        for c in (np.float32(1), np.float32(-1), np.float32(1 + 2**-23)):
+            assert fused(a, b, c) == naive.fma(a, b, c)
+            assert fused(-a, b, c) == naive.fma(-a, b, c)
+
+
+# assign
+
+
+@both_dtypes
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9])  # 8 rows a block
+@pytest.mark.parametrize("d", [0, 1, 3, 4, 5])  # 4 dimensions a step
+@pytest.mark.parametrize("k", [1, 7, 8, 9])  # 8 lanes a vector
+def test_assign_matches_naive(kernels, rng, n, d, k, dtype):
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
+    if dtype == np.uint8:
+        centers = centers * 50 + 128
+
+    labels, sqdist = kernels.assign(x, centers)
+
+    assert (labels.dtype, sqdist.dtype) == (np.int32, np.float32)
+    expected_labels, expected_sqdist = naive.assign(x, centers)
+    assert_array_equal(labels, expected_labels)
+    assert_array_equal(sqdist, expected_sqdist)
+
+
+@pytest.mark.parametrize("k", [127, 128, 129, 257])  # 128 lanes a tile
+def test_assign_to_many_centers(kernels, rng, k):
+    centers = rng.permutation(k)[:, None].astype(np.float32) * np.ones(3, np.float32)
+    order = rng.permutation(k)
+
+    labels, sqdist = kernels.assign(centers[order] + np.float32(0.25), centers)
+
+    assert_array_equal(labels, order)
+    assert_array_equal(sqdist, np.float32(3 / 16))
+
+
+@compiled_only
+@both_dtypes
+@pytest.mark.parametrize(
+    ("n", "d", "k"), [(2**16 + 1, 3, 5), (3, 2**16 + 1, 2), (2, 2, 2**16 + 1), (50, 301, 130)]
+)
+def test_assign_of_large_input_is_near_and_does_not_depend_on_blocks(kernels, rng, n, d, k, dtype):
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
+
+    labels, sqdist = kernels.assign(x, centers)
+
+    chosen = ((x.astype(np.float64) - centers[labels]) ** 2).sum(axis=1)
+    assert_allclose(sqdist, chosen, rtol=1e-4)
+    order = rng.permutation(n)[:1000]
+    shuffled = kernels.assign(x[order], centers)
+    assert_array_equal(shuffled[0], labels[order])
+    assert_array_equal(shuffled[1], sqdist[order])
+    single = kernels.assign(x, centers[labels[-1:]])[1][-1]
+    assert single == sqdist[-1], "the other centres do not matter"
+
+
+@both_dtypes
+def test_assign_without_centers(kernels, dtype):
+    labels, sqdist = kernels.assign(np.ones((3, 2), dtype), np.empty((0, 2), np.float32))
+    assert_array_equal(labels, -1)
+    assert_array_equal(sqdist, np.inf)
+
+
+def test_assign_too_far_for_float32(kernels):
+    with np.errstate(over="ignore"):  # plain Python warns
+        labels, sqdist = kernels.assign(np.full((2, 3), 3e38, np.float32), np.full((2, 3), -3e38, np.float32))
+    assert_array_equal(labels, 0)
+    assert_array_equal(sqdist, np.inf)
+
+
+@check
+@given(seed=st.integers(0, 99), n=st.integers(1, 20), k=st.integers(1, 20), copies=st.integers(1, 14))
+def test_assign_ties_go_to_the_lowest_index(kernels, seed, n, k, copies):
+    rng = np.random.default_rng(seed)
+    x, centers = make_rows(rng, n, 3, np.float32), make_rows(rng, k, 3, np.float32)
+    once, again = kernels.assign(x, centers), kernels.assign(x, np.tile(centers, (copies, 1)))
+    assert_array_equal(again[0], once[0])
+    assert_array_equal(again[1], once[1])
+
+
+# cluster_sums
+
+
+@both_dtypes
+@pytest.mark.parametrize("n", [0, 1, 40])
+@pytest.mark.parametrize("d", [0, 1, 5])
+@pytest.mark.parametrize("k", [1, 3])
+def test_cluster_sums_match_naive(kernels, rng, n, d, k, dtype):
+    x, labels = make_rows(rng, n, d, dtype), rng.integers(-1, k, n, np.int32)
+
+    sums, counts = kernels.cluster_sums(x, labels, k)
+
+    assert (sums.dtype, counts.dtype) == (np.int64 if dtype == np.uint8 else np.float64, np.int64)
+    expected_sums, expected_counts = naive.cluster_sums(x, labels, k)
+    assert_array_equal(sums, expected_sums)
+    assert_array_equal(counts, expected_counts)
+
+
+@both_dtypes
+def test_cluster_sums_of_no_clusters(kernels, dtype):
+    sums, counts = kernels.cluster_sums(np.ones((2, 3), dtype), np.full(2, -1, np.int32), 0)
+    assert sums.shape == (0, 3)
+    assert counts.shape == (0,)
+
+
+@compiled_only
+def test_cluster_sums_of_many_rows(kernels):
+    n = 2**16 + 1
+    sums, counts = kernels.cluster_sums(np.full((n, 2), 255, np.uint8), np.zeros(n, np.int32), 1)
+    assert_array_equal(sums, [[255 * n, 255 * n]])
+    assert_array_equal(counts, [n])
+
+
+# lower_distances
+
+
+@both_dtypes
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 5])  # 4 rows at once
+@pytest.mark.parametrize("d", [0, 1, 7])
+def test_lower_distances_matches_naive(kernels, rng, n, d, dtype):
+    x, row = make_rows(rng, n, d, dtype), make_rows(rng, 1, d, dtype)[0]
+    sqdist = far(n, dtype)
+    sqdist[1::2] = 1  # nearer already
+
+    expected = naive.lower_distances(x, row, sqdist)
+    kernels.lower_distances(x, row, sqdist)
+
+    assert_array_equal(sqdist, expected)
+
+
+@compiled_only
+@both_dtypes
+@pytest.mark.parametrize(("n", "d"), [(2**16 + 1, 2), (5, 2**15 - 1), (5, 2**15), (5, 2**16 + 1)])
+def test_lower_distances_of_large_input(kernels, rng, n, d, dtype):
+    x, row = make_rows(rng, n, d, dtype), make_rows(rng, 1, d, dtype)[0]
+    if dtype == np.uint8:
+        x[0], row[:] = 255, 0  # the largest distance there is
+    sqdist, order = far(n, dtype), rng.permutation(n)
+
+    kernels.lower_distances(x, row, sqdist)
+
+    exact = ((x.astype(np.float64) - row) ** 2).sum(axis=1)
+    assert_allclose(sqdist, exact, rtol=0 if dtype == np.uint8 else 1e-4)
+    shuffled = far(n, dtype)
+    kernels.lower_distances(x[order], row, shuffled)
+    assert_array_equal(shuffled, sqdist[order])
+
+
+def test_lower_distances_is_assign_one_center_at_a_time(kernels, rng):
+    x, centers = make_rows(rng, 30, 13, np.float32), make_rows(rng, 9, 13, np.float32)
+    sqdist = far(30, np.float32)
+    for center in centers:
+        kernels.lower_distances(x, center, sqdist)
+    assert_array_equal(sqdist, kernels.assign(x, centers)[1])
+
+
+@both_dtypes
+def test_lower_distances_only_lowers(kernels, rng, dtype):
+    x, sqdist = make_rows(rng, 9, 3, dtype), np.zeros(9, far(0, dtype).dtype)
+    kernels.lower_distances(x, x[0], sqdist)
+    assert_array_equal(sqdist, 0)
