@@ -54,7 +54,7 @@ class VideoJob(Job):
         self._seam = -1
         self._seam_hashes: set[int] = set()
         self._probe(_decoders.get(self))
-        self._is_damaged = self.packets.is_damaged
+        self._is_damaged = self._is_suspect = self.packets.is_damaged
         if not self.packets.segments:
             return [self.guard(self._whole)]
         self._begin(self.packets.pts)
@@ -157,6 +157,7 @@ class VideoJob(Job):
             if self._mismatch or self.context.stopping.is_set():
                 return
             if frame.is_corrupt or decoder.n_errors > n_errors:  # then the rest depends on what came before
+                self._is_suspect = True
                 raise SegmentMismatchError(_DAMAGED)
             if index == self._seam:
                 self._check_seam(frame)
@@ -204,11 +205,11 @@ class VideoJob(Job):
         if len(pts) == 0:
             pts = np.arange(self.packets.n_packets) if is_whole else self._read_pts()
         for _ in range(3):
-            was_damaged = self._is_damaged
+            was_suspect = self._is_suspect
             seen = self._decode_whole(pts)
             if self.context.stopping.is_set():
                 return []
-            if self._is_damaged and not was_damaged and self.context.threads > 1:
+            if self._is_suspect and not was_suspect:
                 continue  # again, by one thread
             if len(seen) == 0:
                 raise SourceError("no frame of it can be decoded")
@@ -223,18 +224,24 @@ class VideoJob(Job):
     def _frames(self) -> Iterator[VideoFrame]:
         """Every frame in sequence.
 
-        Frame threads lose frames behind damage, and conceal it in their own way; so one thread decodes what is
-        damaged. They also cost memory, and nothing is won where other sources wait.
+        Frame threads lose frames behind damage, conceal it in their own way, and may hand a frame out before
+        they mark it as damaged. So they stop at the first error, and what they do not decode to the last frame is
+        suspect: one thread decodes it again. They also cost memory, and nothing is won where other sources wait.
         """
         assert self.context.pool is not None
-        threads = 1 if self._is_damaged or self.context.pool.has_roots else self.context.threads
+        threads = 1 if self._is_suspect or self.context.pool.has_roots else self.context.threads
+        is_damaged = self.packets.is_damaged
+        n_frames = 0
         with open_video(self.source.path, threads=threads) as (container, stream):
             decoder = Decoder(container, stream)
             for frame in decoder.sequence():
-                self._is_damaged |= frame.is_corrupt
+                is_damaged |= frame.is_corrupt
+                n_frames += 1
                 yield frame
-            self.n_errors = decoder.n_errors
-            self._is_damaged |= self.n_errors > 0
+        self.n_errors = decoder.n_errors
+        self._is_damaged = is_damaged or self.n_errors > 0
+        if threads > 1:
+            self._is_suspect = self._is_damaged or n_frames < self.packets.n_packets
 
     def _read_pts(self) -> Pts:
         return np.array(array("q", (_pts(frame) for frame in self._frames())), np.int64)

@@ -32,6 +32,8 @@ log = logging.getLogger("framesift")
 def open_video(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the best video stream of *path* with *threads* decoder threads.
 
+    One thread conceals damage as the ffmpeg program does; several take it for an error.
+
     Raises
     ------
     SourceError
@@ -62,7 +64,7 @@ def _best_stream(container: InputContainer, threads: int) -> VideoStream:
     # FFmpeg's own default is one thread a core, whatever else runs; slices alone do not thread x264's output.
     context.thread_count = threads
     context.thread_type = "AUTO" if threads > 1 else "NONE"
-    context.options = {"max_pixels": str(MAX_PIXELS)}
+    context.options = {"max_pixels": str(MAX_PIXELS)} | ({"err_detect": "explode"} if threads > 1 else {})
     return stream
 
 
