@@ -19,6 +19,9 @@ from clips import CLIPS, corrupt, decode, make_clip, painted_number, truncate
 from framesift.errors import NothingUsableError, UsageError
 from framesift.index import index
 from framesift.store import Flag
+from framesift.video.container import open_video
+from framesift.video.decode import Decoder
+from framesift.video.packets import read_packets
 
 UNREADABLE = "not a video that can be opened (Invalid data found when processing input)"
 NO_VIDEO_FORMAT = "not a video that can be opened (its format is none that keeps a video in one file)"
@@ -364,3 +367,20 @@ def test_a_relative_name_is_found(clip: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_file_that_may_not_be_read_is_named(clip: Path) -> None:
     clip.chmod(0)
     assert refused(clip) == "cannot be read: Permission denied"
+
+
+@pytest.mark.parametrize("name", ["h264_ts", "h264_raw"])
+@pytest.mark.parametrize("fraction", [0.9, 0.6, 0.5])
+def test_frame_threads_notice_damage_without_being_told_by_a_frame(
+    tmp_path: Path, name: str, fraction: float
+) -> None:
+    """They may hand a frame out before they mark it as damaged: then errors and frames that lack must tell."""
+    clip = CLIPS[name]
+    path = truncate(clip.make(tmp_path / f"damaged{clip.suffix}"), fraction)
+    assert any(frame.is_corrupt for frame in decode_what_is_there(path))
+    with open_video(path) as (container, stream):
+        packets = read_packets(container, stream)
+    with open_video(path, threads=3) as (container, stream):
+        decoder = Decoder(container, stream)
+        n_frames = len(list(decoder.sequence()))
+    assert decoder.n_errors or n_frames < packets.n_packets or packets.is_damaged
