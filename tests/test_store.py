@@ -310,30 +310,39 @@ def test_ctrl_c_stops_the_threads_and_the_run_can_be_resumed(
 
 
 _KILLED = """
-import os, signal, sys
+import importlib, os, signal, sys
 import framesift.ingest.video, framesift.store as store
 from framesift.index import index
 store.chunk_rows = lambda _: 7
 framesift.ingest.video._MIN_SEGMENT_FRAMES = 1
-path, out, name, call = sys.argv[1:]
-original, n_calls = getattr(store, name), 0
+path, out, place, name, call = sys.argv[1:]
+module = importlib.import_module(place)
+original, n_calls = getattr(module, name), 0
 def killed(*args, **kwargs):
     global n_calls
     n_calls += 1
     if n_calls == int(call):
         os.kill(os.getpid(), signal.SIGKILL)
     return original(*args, **kwargs)
-setattr(store, name, killed)
+setattr(module, name, killed)
 index(path, out, threads=2)
 """
 
 
-@pytest.mark.parametrize(("name", "call"), [("_create_array", 3), ("disk_errors", 6), ("write_json", 1)])
+@pytest.mark.parametrize(
+    ("place", "name", "call"),
+    [
+        ("framesift.arrays", "_write_document", 5),  # some arrays are described
+        ("framesift.arrays", "write_atomically", 12),  # a chunk is half there
+        ("framesift.store", "disk_errors", 4),  # a chunk is there, its line in the journal is not
+        ("framesift.store", "write_json", 1),  # all but the commit record
+    ],
+)
 def test_a_killed_run_is_resumed_and_ends_bit_identical(
-    clip: Path, tmp_path: Path, name: str, call: int
+    clip: Path, tmp_path: Path, place: str, name: str, call: int
 ) -> None:
     fill(tmp_path / "anew", clip)
-    command = [sys.executable, "-c", _KILLED, str(clip), str(tmp_path / "store"), name, str(call)]
+    command = [sys.executable, "-c", _KILLED, str(clip), str(tmp_path / "store"), place, name, str(call)]
     assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
     assert Store(tmp_path / "store").records() == {}
     fill(tmp_path / "store", clip)

@@ -10,6 +10,8 @@ from typing import IO, Any
 
 from .errors import ResourceError, UsageError
 
+_UMASK = os.umask(0)
+os.umask(_UMASK)  # asked for once, here: it cannot be read without being set, for all threads
 _NO_SPACE = {28, 122, 27}  # ENOSPC, EDQUOT, EFBIG
 
 
@@ -29,18 +31,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 write(file)
-            os.chmod(temporary, 0o666 & ~_umask())
+            os.chmod(temporary, 0o666 & ~_UMASK)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -25,18 +25,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import IntFlag
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Array, array_lost, create_group
 from .errors import IntegrityError, StoreVersionError, UsageError
 from .files import disk_errors, write_atomically, write_json
 from .locking import exclusive
 from .video.packets import Segment
-
-if TYPE_CHECKING:
-    import zarr
 
 SCHEMA_VERSION = 1
 STATISTICS = ("luminance", "contrast", "sharpness", "motion")
@@ -137,8 +135,6 @@ class Store:
     """
 
     def __init__(self, path: "str | os.PathLike[str] | None", *, create: bool = True) -> None:
-        import zarr
-
         self.temporary = path is None
         self.path = Path(tempfile.mkdtemp(prefix="framesift-")) if path is None else Path(path).absolute()
         self._lock: int | None = None
@@ -149,8 +145,7 @@ class Store:
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UsageError(f"{self.path} exists and is not a framesift store; give an empty or new folder")
         else:
-            with disk_errors(self.path):
-                zarr.create_group(self.path, attributes={"framesift": {"schema_version": SCHEMA_VERSION}})
+            create_group(self.path, {"framesift": {"schema_version": SCHEMA_VERSION}})
 
     def _check_version(self) -> None:
         try:
@@ -173,11 +168,8 @@ class Store:
         StoreBusyError
             Another process holds it.
         """
-        import zarr
-
         with exclusive(self.path / "writer.lock", f"the store {self.path}"):
-            with disk_errors(self.path):  # once for all sources, whose threads would get in each other's way
-                zarr.open_group(self.path, mode="r+").require_group("sources")
+            create_group(self.path / "sources")
             yield self
 
     def records(self) -> dict[str, SourceRecord]:
@@ -252,13 +244,12 @@ class SourceWriter:
     def __init__(
         self, store: Store, source_id: str, *, n_rows: int, shape: tuple[int, int], key: Mapping[str, Any]
     ) -> None:
-        import zarr
-
         self.store = store
         self.source_id = source_id
         self.n_rows = n_rows
         self.shape = shape
         self.rows_a_chunk = chunk_rows(shape)
+        self._path = store.path / "sources" / source_id
         self._journal = store.path / "progress" / f"{source_id}.jsonl"
         plan = {"schema": SCHEMA_VERSION, "n_rows": n_rows, "shape": list(shape), "chunk": self.rows_a_chunk}
         header = json.dumps({**plan, **key}, sort_keys=True)
@@ -269,8 +260,7 @@ class SourceWriter:
                 self._create()
         lines = [header, *sorted(self.done)]  # anew, so that no line is added to a torn one
         write_atomically(self._journal, lambda file: file.write("".join(f"{x}\n" for x in lines).encode()))
-        self._group = zarr.open_group(store.path / "sources" / source_id, mode="r+")
-        self._arrays = {name: _array(self._group, name) for name in _ROW_ARRAYS}
+        self._arrays = {name: Array.open(self._path / name) for name in _ROW_ARRAYS}
 
     def _resume(self, header: str) -> set[int]:
         try:
@@ -281,12 +271,10 @@ class SourceWriter:
             return set()
 
     def _create(self) -> None:
-        import zarr
-
-        group = zarr.open_group(self.store.path / "sources", mode="r+").create_group(self.source_id)
+        create_group(self._path)
         for name, (tail, dtype) in _ROW_ARRAYS.items():
             tail = self.shape if tail is None else tail
-            _create_array(group, name, (self.n_rows, *tail), (self.rows_a_chunk, *tail), dtype)
+            Array.create(self._path / name, (self.n_rows, *tail), self.rows_a_chunk, dtype)
 
     @property
     def n_chunks(self) -> int:
@@ -308,28 +296,30 @@ class SourceWriter:
 
     def write(self, chunk: Chunk, statistics: npt.NDArray[np.float32]) -> None:
         """Store a whole chunk, then record that it is."""
-        n = len(chunk.flags)
-        rows = slice(chunk.start, chunk.start + n)
-        with disk_errors(self.store.path):
-            self._arrays["thumbnails"][rows] = chunk.thumbnails
-            self._arrays["statistics"][rows] = statistics
-            self._arrays["content_hash"][rows] = chunk.content_hash
-            self._arrays["flags"][rows] = chunk.flags
-            with self._journal.open("a") as file:
-                file.write(f"{chunk.number}\n")
+        self._arrays["thumbnails"].write(chunk.number, chunk.thumbnails)
+        self._arrays["statistics"].write(chunk.number, statistics)
+        self._arrays["content_hash"].write(chunk.number, chunk.content_hash)
+        self._arrays["flags"].write(chunk.number, chunk.flags)
+        with disk_errors(self.store.path), self._journal.open("a") as file:
+            file.write(f"{chunk.number}\n")
         self.done.add(chunk.number)
 
     def read_thumbnail(self, row: int) -> npt.NDArray[np.uint8]:
         """Thumbnail of one row already written."""
-        return np.asarray(self._arrays["thumbnails"][row])
+        thumbnail: npt.NDArray[np.uint8] = self._arrays["thumbnails"].read(row, row + 1)[0]
+        return thumbnail
 
     def read_flags(self) -> npt.NDArray[np.uint8]:
         """Flags of all rows, once they are written."""
-        return np.asarray(self._arrays["flags"][:])
+        return self._arrays["flags"].read()
 
     def write_motion(self, row: int, motion: float) -> None:
         """Set the motion energy of one row already written."""
-        self._arrays["statistics"][row, STATISTICS.index("motion")] = motion
+        array = self._arrays["statistics"]
+        number, at = divmod(row, array.chunk_rows)
+        rows = array.read_chunk(number).copy()
+        rows[at, STATISTICS.index("motion")] = motion
+        array.write(number, rows)
 
     def commit(
         self, record: SourceRecord, pts: npt.NDArray[np.int64], segments: list[Segment], *, n_rows: int
@@ -337,14 +327,12 @@ class SourceWriter:
         """Publish the source with its first *n_rows* rows: from here on it is in the store."""
         with disk_errors(self.store.path):
             if n_rows != self.n_rows:
-                for name in _ROW_ARRAYS:
-                    array = self._arrays[name]
-                    array.resize((n_rows, *array.shape[1:]))
+                for array in self._arrays.values():
+                    array.resize(n_rows)
             table = np.array([tuple(s) for s in segments], np.int64).reshape(-1, len(Segment._fields))
             for name, data in (("pts", pts), ("segments", table)):
-                shutil.rmtree(self.store.path / "sources" / self.source_id / name, ignore_errors=True)
-                chunk = (_PTS_CHUNK, *data.shape[1:])
-                _create_array(self._group, name, data.shape, chunk, "int64")[...] = data
+                shutil.rmtree(self._path / name, ignore_errors=True)
+                Array.create(self._path / name, data.shape, _PTS_CHUNK, np.int64).write_all(data)
         write_json(self.store.path / "commits" / f"{self.source_id}.json", asdict(record))
         self._journal.unlink(missing_ok=True)
 
@@ -355,30 +343,6 @@ _ROW_ARRAYS: dict[str, tuple[tuple[int, ...] | None, str]] = {
     "content_hash": ((), "uint64"),
     "flags": ((), "uint8"),
 }
-
-
-def _create_array(
-    group: "zarr.Group", name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str
-) -> "zarr.Array[Any]":
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
-    return group.create_array(
-        name,
-        shape=shape,
-        chunks=tuple(max(1, c) for c in chunks),
-        dtype=dtype,
-        compressors=[ZstdCodec(level=1), Crc32cCodec()],
-        # Looking for empty chunks costs more than writing them, and would turn black thumbnails into missing ones.
-        config={"write_empty_chunks": True},
-    )
-
-
-def _array(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
-    import zarr
-
-    array = group[name]
-    assert isinstance(array, zarr.Array)
-    return array.with_config({"write_empty_chunks": True})
 
 
 class SourceReader:
@@ -394,36 +358,20 @@ class SourceReader:
         self.store = store
         self.record = record
         self._path = store.path / "sources" / record.id
-        self._cache: dict[str, zarr.Array[Any]] = {}
+        self._cache: dict[str, Array] = {}
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
         """Rows ``[start, stop)`` of the array *name*."""
-        import zarr
+        return self._array(name).read(start, stop)
 
-        try:
-            if name not in self._cache:
-                array = zarr.open_array(self._path / name, mode="r")
-                self._check_chunks(name, array)
-                self._cache[name] = array
-            return np.asarray(self._cache[name][start:stop])
-        except IntegrityError:
-            raise
-        except Exception as e:  # zarr and its codecs raise what they like
-            text = str(e).strip() or type(e).__name__
-            raise IntegrityError(
-                f"{self._path / name} is damaged ({text}); rebuild it with framesift index"
-            ) from e
-
-    def _check_chunks(self, name: str, array: "zarr.Array[Any]") -> None:
-        """A missing chunk would read as zeros."""
-        shape, chunks = array.shape, array.chunks
-        expected = -(-shape[0] // chunks[0]) if shape[0] else 0
-        zeros = "/0" * (len(shape) - 1)
-        missing = [c for c in range(expected) if not (self._path / name / f"c/{c}{zeros}").exists()]
-        if missing:
-            raise IntegrityError(
-                f"{self._path / name} has lost chunk {missing[0]}; rebuild it with framesift index"
-            )
+    def _array(self, name: str) -> Array:
+        if name not in self._cache:
+            array = Array.open(self._path / name)
+            missing = [n for n in range(array.n_chunks) if not array.chunk_path(n).exists()]
+            if missing:
+                raise array_lost(array.path, missing[0])
+            self._cache[name] = array
+        return self._cache[name]
 
     @property
     def chunk_rows(self) -> int:
@@ -441,7 +389,7 @@ class SourceReader:
         for _ in self.thumbnails():
             pass
         lengths = {name: len(self.read(name)) for name in ("statistics", "content_hash", "flags")}
-        lengths["thumbnails"] = self._cache["thumbnails"].shape[0]
+        lengths["thumbnails"] = self._array("thumbnails").shape[0]
         wrong = [f"{name} has {length}" for name, length in lengths.items() if length != n]
         if len(self.read("pts")) != self.record.n_frames:
             wrong.append(f"pts has {len(self.read('pts'))}")

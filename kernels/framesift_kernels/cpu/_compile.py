@@ -1,31 +1,92 @@
-"""How kernels are compiled: the one place for Numba options, and the one rounding the CPU has and Python lacks."""
+"""How kernels are compiled: the one place that knows Numba, and the one rounding the CPU has and Python lacks.
 
+`kernel` and `fma` are what a kernel is written with, `native` what Python calls. Numba is imported only when
+something must be compiled: importing it, and setting up its types, takes longer than decoding a short video.
+"""
+
+import functools
 import math
+import os
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from llvmlite import ir
-from numba import config, njit, types
-from numba.extending import intrinsic
+
+from ._objects import Call, load
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+"""Kernels stay plain Python, as Numba's own functions do."""
+
+
+class _Compiled:
+    """A function that Numba compiles when it is first needed."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """Numba's own."""
+        from numba import njit
+
+        return njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")(self.function)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What Numba asks a name in another kernel for."""
+        return self.dispatcher._numba_type_
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args) if JIT_DISABLED else self.dispatcher(*args)
+
+
+class _Native(_Compiled):
+    """A kernel called from Python: by its address, from object code that a cache keeps."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._calls: dict[tuple[Any, ...], Call] = {}
+
+    def __call__(self, *args: Any) -> None:
+        if JIT_DISABLED:
+            self.function(*args)
+            return
+        kinds = tuple([(a.dtype.char, a.ndim) if isinstance(a, np.ndarray) else type(a) for a in args])
+        if kinds not in self._calls:
+            self._calls[kinds] = load(self.function, kinds)
+        self._calls[kinds](args)
+
 
 def kernel(function: _F) -> _F:
-    """Compile *function* at its first call.
+    """Compile *function*, for the use of other kernels.
 
-    It releases the GIL, so callers thread by calling from several threads; no kernel starts threads of its own.
     Floats keep their order of operations (no fastmath): results are the same on every machine and thread count.
     Divisions do not check for zero, indices are not checked: the public functions say what they need.
 
     With ``NUMBA_DISABLE_JIT=1`` it stays plain Python.
     """
-    return cast(_F, njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")(function))
+    return cast(_F, _Compiled(function))
+
+
+def native(function: _F) -> _F:
+    """Compile *function* as `kernel` does, for calls from Python.
+
+    It takes arrays (C-contiguous), ints (int64) and floats (float64), allocates nothing, raises nothing and
+    returns nothing: what comes out is written to arrays. A call costs a microsecond or two an array. It releases
+    the GIL, so callers thread by calling from several threads; no kernel starts threads of its own.
+    """
+    return cast(_F, _Native(function))
 
 
 def _fma_llvm(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     """Typing and code of `fma`, for Numba."""
+    from llvmlite import ir
+    from numba import types
+
     if not (a == b == c == types.float32):
         return None
 
@@ -35,6 +96,26 @@ def _fma_llvm(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
         return builder.call(fma, args)
 
     return types.float32(a, b, c), codegen
+
+
+class _Intrinsic(_Compiled):
+    """A function whose code *llvm* gives, and *function* in plain Python."""
+
+    def __init__(self, function: Callable[..., Any], llvm: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._llvm = llvm
+
+    @cached_property
+    def _numba_type_(self) -> Any:
+        from numba.core.registry import cpu_target
+        from numba.extending import intrinsic
+
+        found = intrinsic(self._llvm)
+        cpu_target.typing_context.refresh()  # which tells it of the intrinsic
+        return cpu_target.typing_context.resolve_value_type(found)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
 
 
 def _fma_python(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
@@ -48,6 +129,5 @@ def _fma_python(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
     return np.float32(total)
 
 
-_jit_disabled: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
-fma = cast(Callable[..., np.float32], _fma_python if _jit_disabled else intrinsic(_fma_llvm))
+fma = cast(Callable[..., np.float32], _Intrinsic(_fma_python, _fma_llvm))
 """float32 ``a * b + c`` with one rounding (IEEE 754 fusedMultiplyAdd), on every device the same."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import F32, I32, Rows
-from ._compile import fma, kernel
+from ._compile import fma, kernel, native
 
 _MAX_LANES = 128
 _VECTOR = 8
@@ -34,7 +34,8 @@ def assign(x: Rows, centers: F32) -> tuple[I32, F32]:
     """
     labels = np.full(len(x), min(len(centers), 1) - 1, np.int32)
     sqdist = np.full(len(x), np.inf, np.float32)
-    _assign(x, _pack(centers), len(centers), labels, sqdist)
+    packed = _pack(centers)
+    _assign(x, packed, len(centers), np.empty((_ROWS, packed.shape[2]), np.float32), labels, sqdist)
     return labels, sqdist
 
 
@@ -48,16 +49,16 @@ def _pack(centers: F32) -> F32:
     return np.ascontiguousarray(padded.reshape(tiles, lanes, d).transpose(0, 2, 1))
 
 
-@kernel
+@native
 def _assign(
     x: Rows,  # IN   (n, d)
     packed: F32,  # IN   (tiles, d, lanes)
     k: int,
+    tile_sqdist: F32,  # scratch (_ROWS, lanes)
     labels: I32,  # INOUT (n,)
     sqdist: F32,  # INOUT (n,)
 ) -> None:
     lanes = packed.shape[2]
-    tile_sqdist = np.empty((_ROWS, lanes), np.float32)
     for start in range(0, len(x), _ROWS):
         stop = min(start + _ROWS, len(x))
         for tile in range(len(packed)):

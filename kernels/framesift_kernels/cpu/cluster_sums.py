@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import F64, I32, I64, Rows
-from ._compile import kernel
+from ._compile import native
 
 
 def cluster_sums(x: Rows, labels: I32, k: int) -> tuple[F64 | I64, I64]:
@@ -31,7 +31,7 @@ def cluster_sums(x: Rows, labels: I32, k: int) -> tuple[F64 | I64, I64]:
     return sums, counts
 
 
-@kernel
+@native
 def _cluster_sums(
     x: Rows,  # IN     (n, d)
     labels: I32,  # IN     (n,)

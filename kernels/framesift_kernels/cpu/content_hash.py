@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import U64
-from ._compile import kernel
+from ._compile import kernel, native
 
 _BLOCK = 512  # words
 _LOW = np.uint64(2**32 - 1)
@@ -39,7 +39,9 @@ def content_hash(plane: U64, row_bytes: int, seed: int) -> int:
     finaliser of splitmix64. Runs at the speed of reading the plane.
     """
     with np.errstate(over="ignore"):  # wraps around on purpose; matters in plain Python only
-        return int(_content_hash(plane, row_bytes, np.uint64(seed)))
+        state = np.array([seed], np.uint64)
+        _content_hash(plane, row_bytes, state)
+        return int(state[0])
 
 
 def _splitmix64(x: Any) -> Any:
@@ -54,24 +56,24 @@ _scramble = kernel(_splitmix64)
 _KEYS: U64 = (_splitmix64(np.arange(2 * _BLOCK, dtype=np.uint64)) >> _HALF).reshape(2, _BLOCK)
 
 
-@kernel
+@native
 def _content_hash(
     plane: U64,  # IN (rows, stride_words)
     row_bytes: int,
-    seed: np.uint64,
-) -> np.uint64:
+    state: U64,  # INOUT (1,): seed, then hash
+) -> None:
     n_words, rest = (row_bytes + 7) // 8, row_bytes % 8
     mask = (np.uint64(1) << np.uint64(8 * rest)) - np.uint64(1)
-    state = _scramble(_scramble(_scramble(seed) ^ np.uint64(len(plane))) ^ np.uint64(row_bytes))
+    total = _scramble(_scramble(_scramble(state[0]) ^ np.uint64(len(plane))) ^ np.uint64(row_bytes))
     for y in range(len(plane)):
         for start in range(0, n_words, _BLOCK):
             stop = min(start + _BLOCK, n_words)
             whole = stop - 1 if rest and stop == n_words else stop
-            total = _nh(plane[y, start:whole])
+            block = _nh(plane[y, start:whole])
             if whole < stop:
-                total += _nh_term(plane[y, whole] & mask, whole - start)
-            state = _scramble(state ^ total)
-    return np.uint64(state)
+                block += _nh_term(plane[y, whole] & mask, whole - start)
+            total = _scramble(total ^ block)
+    state[0] = total
 
 
 @kernel

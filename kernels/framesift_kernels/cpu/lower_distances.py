@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import F32, I64, Rows
-from ._compile import fma, kernel
+from ._compile import fma, kernel, native
 
 _CHUNK = 2**15  # the squares of this many differences of uint8 add up to less than 2**31
 _ROWS = 4  # a chain of FMAs waits four cycles for each: four rows at once leave none idle
@@ -26,7 +26,7 @@ def lower_distances(x: Rows, row: Rows, sqdist: I64 | F32) -> None:
         _lower_f32(x, row, sqdist)
 
 
-@kernel
+@native
 def _lower_u8(
     x: Rows,  # IN     (n, d) uint8
     row: Rows,  # IN     (d,) uint8
@@ -48,7 +48,7 @@ def _squares(a: Rows, b: Rows) -> np.int32:
     return total
 
 
-@kernel
+@native
 def _lower_f32(
     x: Rows,  # IN     (n, d) float32
     row: Rows,  # IN     (d,) float32

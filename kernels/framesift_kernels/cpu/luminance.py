@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import F32, U8
-from ._compile import kernel
+from ._compile import kernel, native
 
 _CHUNK = 2**15  # the squares of this many pixels add up to less than 2**31
 
@@ -38,7 +38,7 @@ def luminance(thumbnails: U8) -> tuple[F32, F32, U8]:
     return mean, contrast, brightest
 
 
-@kernel
+@native
 def _luminance(
     pictures: U8,  # IN   (n, pixels)
     mean: F32,  # OUT  (n,)

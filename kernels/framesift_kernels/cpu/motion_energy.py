@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import F32, U8
-from ._compile import kernel
+from ._compile import kernel, native
 
 
 def motion_energy(thumbnails: U8, previous: U8 | None) -> F32:
@@ -29,7 +29,7 @@ def motion_energy(thumbnails: U8, previous: U8 | None) -> F32:
     return energy
 
 
-@kernel
+@native
 def _motion_energy(
     pictures: U8,  # IN   (n, pixels)
     previous: U8,  # IN   (pixels,)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .. import Plane, Region
-from ._compile import kernel
+from .. import I64, Plane, Region
+from ._compile import kernel, native
 
 _ROW_STEP = 8
 _CHUNK = 1024  # the squares of this many Laplacians of uint8 pixels add up to less than 2**31: 1024 * 1020**2
@@ -37,17 +37,21 @@ def sharpness(plane: Plane, region: Region, depth: int) -> float:
     n = len(range(y1 + 1, y2 - 1, _ROW_STEP)) * max(0, x2 - x1 - 2)
     if n == 0:
         return 0.0
-    total, squares = _laplacian_sums(plane, region)
-    return (n * int(squares) - int(total) ** 2) / (n * n << 2 * (depth - 8))
+    sums = np.empty(2, np.int64)
+    _laplacian_sums(plane, x1, x2, y1, y2, sums)
+    total, squares = sums.tolist()
+    return (n * squares - total**2) / (n * n << 2 * (depth - 8))
 
 
-@kernel
+@native
 def _laplacian_sums(
     plane: Plane,  # IN (rows, stride)
-    region: Region,
-) -> tuple[np.int64, np.int64]:
-    """Sum of the Laplacians, sum of their squares."""
-    x1, x2, y1, y2 = region
+    x1: int,
+    x2: int,
+    y1: int,
+    y2: int,
+    sums: I64,  # OUT (2,): of the Laplacians, of their squares
+) -> None:
     total = squares = np.int64(0)
     for y in range(y1 + 1, y2 - 1, _ROW_STEP):
         for start in range(x1, x2 - 2, _CHUNK):
@@ -59,7 +63,7 @@ def _laplacian_sums(
                 part, part_squares = _sums_u16(above, here, below)
             total += part
             squares += part_squares
-    return total, squares
+    sums[0], sums[1] = total, squares
 
 
 @kernel

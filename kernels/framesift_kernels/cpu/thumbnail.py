@@ -1,11 +1,12 @@
 """The picture in a plane, at thumbnail size."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 from .. import I64, U8, U16, U32, Plane, Region
-from ._compile import kernel
+from ._compile import kernel, native
 
 _ROWS_A_PASS = 6
 _ROWS_A_FLUSH = 252  # up to 257 rows of uint8 add up in uint16
@@ -35,26 +36,34 @@ def thumbnail(plane: Plane, region: Region, gain: float, bias: float, out: U8) -
     instruction, which leaves one line a row of *out* for the sums over columns: one pass over the pixels, about as
     fast as they can be read. Scratch: 8 bytes a column of the region.
     """
-    width = region[1] - region[0]
-    partial = np.empty(width, np.uint16) if plane.dtype == np.uint8 else np.empty(width, np.uint32)
-    _thumbnail(plane, region, float(gain), float(bias), partial, out)
-
-
-@kernel
-def _thumbnail(
-    plane: Plane,  # IN   (rows, stride)
-    region: Region,
-    gain: float,
-    bias: float,
-    partial: U16 | U32,  # scratch (W,)
-    out: U8,  # OUT  (h, w)
-) -> None:
     x1, x2, y1, y2 = region
     h, w = out.shape
     rows, row_weight, cell_height = _cells(y2 - y1, h)
     columns, column_weight, cell_width = _cells(x2 - x1, w)
+    partial = np.empty(x2 - x1, np.uint16) if plane.dtype == np.uint8 else np.empty(x2 - x1, np.uint32)
     line = np.empty(x2 - x1, np.uint32)  # a weighted sum of rows: at most 16384 * 65535
-    for i in range(h):
+    weights = row_weight, column_weight, cell_height * cell_width
+    _thumbnail(plane, x1, y1, rows, columns, *weights, float(gain), float(bias), partial, line, out)
+
+
+@native
+def _thumbnail(
+    plane: Plane,  # IN   (rows, stride)
+    x1: int,
+    y1: int,
+    rows: I64,  # IN   (h, 4)
+    columns: I64,  # IN   (w, 4)
+    row_weight: int,
+    column_weight: int,
+    cell: int,
+    gain: float,
+    bias: float,
+    partial: U16 | U32,  # scratch (W,)
+    line: U32,  # scratch (W,)
+    out: U8,  # OUT  (h, w)
+) -> None:
+    x2 = x1 + len(line)
+    for i in range(len(rows)):
         first, stop, before, after = rows[i]
         line[:] = 0
         _add_rows(line, partial, plane, (x1, x2, y1 + first, y1 + stop), row_weight)
@@ -62,17 +71,17 @@ def _thumbnail(
             _add_weighted(line, plane[y1 + first - 1, x1:x2], before)
         if after:
             _add_weighted(line, plane[y1 + stop, x1:x2], after)
-        for j in range(w):
+        for j in range(len(columns)):
             first, stop, before, after = columns[j]
             total = column_weight * _sum(line[first:stop])
             if before:
                 total += before * np.int64(line[first - 1])
             if after:
                 total += after * np.int64(line[stop])
-            out[i, j] = _grey(total / (cell_height * cell_width), gain, bias)
+            out[i, j] = _grey(total / cell, gain, bias)
 
 
-@kernel
+@lru_cache(maxsize=64)
 def _cells(size: int, count: int) -> tuple[I64, int, int]:
     """Divide *size* pixels into *count* equal cells, count <= size.
 
@@ -82,12 +91,10 @@ def _cells(size: int, count: int) -> tuple[I64, int, int]:
     """
     unit = math.gcd(size, count)
     pixel, cell = count // unit, size // unit
-    cells = np.empty((count, 4), np.int64)
-    for i in range(count):
-        first, stop = (i * cell + pixel - 1) // pixel, (i + 1) * cell // pixel
-        cells[i, 0], cells[i, 1] = first, stop
-        cells[i, 2], cells[i, 3] = first * pixel - i * cell, (i + 1) * cell - stop * pixel
-    return cells, pixel, cell
+    borders = np.arange(count + 1) * cell
+    first, stop = -(-borders[:-1] // pixel), borders[1:] // pixel
+    cells = np.stack([first, stop, first * pixel - borders[:-1], borders[1:] - stop * pixel], axis=1)
+    return np.ascontiguousarray(cells, np.int64), pixel, cell
 
 
 @kernel

@@ -1,0 +1,112 @@
+"""Object code of kernels: made once, found by later processes, never taken when damaged."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba import config
+
+from framesift_kernels.cpu import _compile, _objects
+
+pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
+
+# Every kernel of the protocol, on every dtype it takes; prints a digest of what comes out, and whether Numba came in.
+_ALL = """
+import hashlib, sys
+import numpy as np
+from framesift_kernels import load
+kernels, rng, out = load("cpu"), np.random.default_rng(0), []
+for dtype, depth in ((np.uint8, 8), (np.uint16, 10)):
+    plane = rng.integers(0, 256, (48, 64)).astype(dtype)
+    thumbnail = np.zeros((9, 13), np.uint8)
+    kernels.thumbnail(plane, (3, 60, 2, 41), 1.1, -16.0, thumbnail)
+    out += [thumbnail, kernels.sharpness(plane, (0, 64, 0, 48), depth)]
+    out += [kernels.content_hash(plane.view(np.uint64), 60, 1)]
+thumbnails = rng.integers(0, 256, (20, 9, 13), np.uint8)
+out += [*kernels.luminance(thumbnails), kernels.motion_energy(thumbnails, thumbnails[3])]
+for rows in (thumbnails.reshape(20, -1), rng.normal(size=(20, 30)).astype(np.float32)):
+    labels, sqdist = kernels.assign(rows, rows[:5].astype(np.float32))
+    lowered = np.full(20, 2**40, np.int64 if rows.dtype == np.uint8 else np.float32)
+    kernels.lower_distances(rows, rows[2], lowered)
+    out += [labels, sqdist, lowered, *kernels.cluster_sums(rows, labels, 5)]
+print(hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in out)).hexdigest(), "numba" in sys.modules)
+"""
+
+
+def run(cache: Path, **environment: str) -> list[str]:
+    env = os.environ | {"NUMBA_CACHE_DIR": str(cache)} | environment
+    return subprocess.check_output([sys.executable, "-c", _ALL], env=env, text=True).split()
+
+
+def test_later_processes_do_without_numba_and_give_the_same(tmp_path):
+    first, warm = run(tmp_path), run(tmp_path)
+    assert first[1:] == ["True"]
+    assert warm == [first[0], "False"]
+    assert run(tmp_path, NUMBA_DISABLE_JIT="1") == warm
+
+
+def test_processes_that_compile_at_the_same_time_leave_a_whole_cache(tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(run, [tmp_path] * 2))
+    assert found[0][0] == found[1][0]
+    assert run(tmp_path) == [found[0][0], "False"]
+    assert not [p for p in tmp_path.iterdir() if p.is_file() and p.suffix != ".o"]
+
+
+@_compile.native
+def twice(x, factor, out):
+    for i in range(len(x)):
+        out[i] = factor * x[i]
+
+
+def call():
+    """Link the kernel anew, as a later process would."""
+    twice._calls.clear()
+    out = np.zeros(3)
+    twice(np.arange(3.0), 2.0, out)
+    return out.tolist()
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    monkeypatch.setattr(_objects, "_folder", lambda: tmp_path)
+    assert call() == [0, 2, 4]
+    (path,) = tmp_path.iterdir()
+    return path
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other"])
+def test_damaged_object_code_is_not_run_but_made_anew(cached, damage):
+    data = cached.read_bytes()
+    flipped = data[:100] + bytes([data[100] ^ 1]) + data[101:]
+    cached.write_bytes({"cut": data[:-9], "flipped": flipped, "empty": b"", "other": b"x" * 99}[damage])
+    assert call() == [0, 2, 4]
+    assert _objects._read(cached) is not None
+
+
+def test_what_is_found_in_the_cache_is_used(cached, monkeypatch):
+    monkeypatch.setattr(_objects, "_compile", lambda *_: pytest.fail("compiled again"))
+    assert call() == [0, 2, 4]
+
+
+def test_another_source_has_another_name(cached, monkeypatch):
+    monkeypatch.setattr(_objects, "_digest", lambda: hashlib.sha256(b"edited").hexdigest()[:16])
+    assert call() == [0, 2, 4]
+    assert len(list(cached.parent.iterdir())) == 2
+
+
+def test_without_a_folder_to_write_to_it_works_all_the_same(monkeypatch):
+    monkeypatch.setattr(_objects, "_folder", lambda: None)
+    assert call() == [0, 2, 4]
+
+
+def test_what_a_kernel_cannot_take_is_said(cached):
+    with pytest.raises(ValueError, match="twice takes C-contiguous arrays"):
+        twice(np.arange(6.0)[::2], 2.0, np.zeros(3))
+    with pytest.raises(TypeError, match="twice takes arrays, ints and floats, got str"):
+        twice(np.arange(3.0), "2", np.zeros(3))
