@@ -26,6 +26,8 @@ for dtype, depth in ((np.uint8, 8), (np.uint16, 10)):
     thumbnail = np.zeros((9, 13), np.uint8)
     kernels.thumbnail(plane, (3, 60, 2, 41), 1.1, -16.0, thumbnail)
     out += [thumbnail, kernels.sharpness(plane, (0, 64, 0, 48), depth)]
+    words = plane.view(np.uint64)
+    out += kernels.picture(plane, [words], (60,), (0, 64, 0, 48), depth, 1.1, -16.0, thumbnail.copy())
     out += [kernels.content_hash(plane.view(np.uint64), 60, 1)]
 thumbnails = rng.integers(0, 256, (20, 9, 13), np.uint8)
 out += [*kernels.luminance(thumbnails), kernels.motion_energy(thumbnails, thumbnails[3])]
@@ -106,7 +108,7 @@ def test_without_a_folder_to_write_to_it_works_all_the_same(monkeypatch):
 
 
 def test_what_a_kernel_cannot_take_is_said(cached):
-    with pytest.raises(ValueError, match="twice takes C-contiguous arrays"):
+    with pytest.raises(ValueError, match="kernels take C-contiguous arrays"):
         twice(np.arange(6.0)[::2], 2.0, np.zeros(3))
     with pytest.raises(TypeError, match="twice takes arrays, ints and floats, got str"):
         twice(np.arange(3.0), "2", np.zeros(3))

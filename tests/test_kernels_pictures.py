@@ -241,3 +241,55 @@ def test_threads_do_not_disturb_each_other(kernels, rng):
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(measure, planes * 20)) == [measure(p) for p in planes] * 20
+
+
+# picture
+
+
+@given(
+    size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    data=st.data(),
+    dtype=st.sampled_from([np.uint8, np.uint16]),
+    n_planes=st.integers(1, 4),
+)
+@check
+def test_a_picture_is_its_thumbnail_its_sharpness_and_its_hash(kernels, size, data, dtype, n_planes):
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    top, depth = (255, 8) if dtype == np.uint8 else (1023, 10)
+    height, width = size
+    luma = make_plane(rng, height, width, dtype, top, padding=-width % 8 + 8)
+    x1, y1 = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    x2, y2 = data.draw(st.integers(x1 + 1, width)), data.draw(st.integers(y1 + 1, height))
+    shape = data.draw(st.integers(1, y2 - y1)), data.draw(st.integers(1, x2 - x1))
+    chroma = [make_plane(rng, 1 + height // 2, width, padding=-width % 8 + 8) for _ in range(n_planes - 1)]
+    planes = [words(plane) for plane in (luma, *chroma)]
+    row_bytes = (width * luma.itemsize, *[width] * len(chroma))
+
+    out = np.full(shape, 99, np.uint8)
+    found = kernels.picture(luma, planes, row_bytes, (x1, x2, y1, y2), depth, 1.2, -3.0, out)
+
+    state = 0
+    for plane, n_bytes in zip(planes, row_bytes, strict=True):
+        state = kernels.content_hash(plane, n_bytes, state)
+    assert found == (kernels.sharpness(luma, (x1, x2, y1, y2), depth), state)
+    assert_array_equal(out, shrink(kernels, luma, (x1, x2, y1, y2), shape, 1.2, -3.0))
+
+
+def test_pictures_of_one_layout_follow_each_other_in_many_threads(kernels, rng):
+    lumas = [make_plane(rng, 24, 32, padding=0) for _ in range(40)]
+
+    def measure(luma):
+        out = np.empty((6, 8), np.uint8)
+        return *kernels.picture(luma, [words(luma)], (32,), (0, 32, 0, 24), 8, 1.0, 0.0, out), out.tolist()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(measure, lumas)) == [measure(luma) for luma in lumas]
+
+
+def test_a_picture_laid_out_otherwise_is_measured_anew(kernels, rng):
+    for width, out_shape in ((32, (6, 8)), (40, (6, 8)), (32, (5, 8)), (32, (6, 8))):
+        luma = make_plane(rng, 24, width, padding=0)
+        out = np.empty(out_shape, np.uint8)
+        _, state = kernels.picture(luma, [words(luma)], (width,), (0, width, 0, 24), 8, 1.0, 0.0, out)
+        assert state == kernels.content_hash(words(luma), width, 0)
+        assert_array_equal(out, shrink(kernels, luma, (0, width, 0, 24), out_shape))

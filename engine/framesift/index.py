@@ -14,7 +14,7 @@ from .ingest.images import ImagesJob
 from .ingest.job import Context, IndexOptions, Job
 from .ingest.pool import Pool
 from .ingest.video import VideoJob
-from .machine import count_threads, load_kernels
+from .machine import count_threads, load_kernels, warming_up
 from .positions import Position, check_order, parse_crop, parse_position
 from .progress import Progress, ProgressCallback, silent
 from .sources import SetAside, Source, find_sources
@@ -147,7 +147,7 @@ def index(
         raise NothingUsableError(_nothing(set_aside))
     opened = Store(store)
     try:
-        with opened.writing():
+        with opened.writing(), warming_up(kernels):
             jobs = _run(sources, Context(opened, options, kernels, n_threads), progress)
         set_aside += [SetAside(str(job.source.path), job.reason) for job in jobs if job.reason is not None]
         records = [job.record for job in jobs if job.record is not None]

@@ -2,6 +2,11 @@
 
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
 
 from framesift_kernels import DeviceUnavailableError, Kernels, load
 
@@ -20,6 +25,30 @@ def load_kernels(device: str) -> Kernels:
         return load(device)
     except (DeviceUnavailableError, ValueError) as e:
         raise UsageError(str(e)) from None
+
+
+@contextmanager
+def warming_up(kernels: Kernels) -> Iterator[None]:
+    """Load what measuring and storing frames needs in a thread of its own, meanwhile.
+
+    Some shared libraries and the code of the kernels: a twentieth of a second, which a short video would wait for.
+    """
+    thread = threading.Thread(target=_warm_up, args=[kernels], name="framesift-warm-up")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _warm_up(kernels: Kernels) -> None:
+    plane, thumbnails = np.zeros((8, 8), np.uint8), np.zeros((1, 8, 8), np.uint8)
+    kernels.picture(plane, [plane.view(np.uint64)], (8,), (0, 8, 0, 8), 8, 1.0, 0.0, thumbnails[0])
+    import google_crc32c  # noqa: F401
+    import numcodecs.zstd  # noqa: F401
+
+    kernels.luminance(thumbnails)
+    kernels.motion_energy(thumbnails, None)
 
 
 def count_threads(asked: int | None) -> int:

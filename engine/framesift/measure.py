@@ -97,26 +97,28 @@ class Meter:
         if key not in self._readings:
             self._readings[key] = planes.reading_of(frame)
         reading = self._readings[key]
-        if reading is None:
-            grey = self._converter.grey(frame)
-            state = _hash_rgb(self._converter.rgb(frame), self.kernels)
-            luma, gain, bias, depth = planes.luma(grey.planes[0], 8), 1.0, 0.0, 8
-        else:
-            all_planes = frame.planes
-            state = _hash_planes(all_planes, reading.row_bytes, self.kernels)
-            luma, depth = planes.luma(all_planes[0], reading.depth), reading.depth
-            gain, bias = reading.gain, reading.bias
-        self._thumbnail(luma, gain, bias, thumbnail)
-        return self.kernels.sharpness(luma, self.view.region, depth), state
-
-    def _thumbnail(self, luma: planes.Luma, gain: float, bias: float, thumbnail: U8) -> None:
         turns = self.view.rotation // 90
-        if not turns:
-            self.kernels.thumbnail(luma, self.view.region, gain, bias, thumbnail)
-            return
-        unturned = np.empty(thumbnail.shape[:: -1 if turns % 2 else 1], np.uint8)
-        self.kernels.thumbnail(luma, self.view.region, gain, bias, unturned)
-        thumbnail[...] = np.rot90(unturned, turns)
+        unturned = np.empty(thumbnail.shape[:: -1 if turns % 2 else 1], np.uint8) if turns else thumbnail
+        if reading is None:
+            luma = planes.luma(self._converter.grey(frame).planes[0], 8)
+            self.kernels.thumbnail(luma, self.view.region, 1.0, 0.0, unturned)
+            sharpness = self.kernels.sharpness(luma, self.view.region, 8)
+            state = _hash_rgb(self._converter.rgb(frame), self.kernels)
+        else:
+            found = frame.planes
+            sharpness, state = self.kernels.picture(
+                planes.luma(found[0], reading.depth),
+                [planes.words(p, n_bytes) for p, n_bytes in zip(found, reading.row_bytes, strict=True)],
+                reading.row_bytes,
+                self.view.region,
+                reading.depth,
+                reading.gain,
+                reading.bias,
+                unturned,
+            )
+        if turns:
+            thumbnail[...] = np.rot90(unturned, turns)
+        return sharpness, state
 
 
 def content_hash(frame: VideoFrame, kernels: Kernels, converter: planes.Converter) -> int:

@@ -1,5 +1,6 @@
 """Compiled kernels: arrays in, arrays out. One module a device, every module with the same functions."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -31,6 +32,18 @@ class Kernels(Protocol):
     def sharpness(self, plane: Plane, region: Region, depth: int) -> float: ...
 
     def content_hash(self, plane: U64, row_bytes: int, seed: int) -> int: ...
+
+    def picture(
+        self,
+        luma: Plane,
+        planes: Sequence[U64],
+        row_bytes: tuple[int, ...],
+        region: Region,
+        depth: int,
+        gain: float,
+        bias: float,
+        out: U8,
+    ) -> tuple[float, int]: ...
 
     def luminance(self, thumbnails: U8) -> tuple[F32, F32, U8]: ...
 

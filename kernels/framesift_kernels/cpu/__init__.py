@@ -6,6 +6,7 @@ from .content_hash import content_hash
 from .lower_distances import lower_distances
 from .luminance import luminance
 from .motion_energy import motion_energy
+from .picture import picture
 from .sharpness import sharpness
 from .thumbnail import thumbnail
 
@@ -16,6 +17,7 @@ __all__ = [
     "lower_distances",
     "luminance",
     "motion_energy",
+    "picture",
     "sharpness",
     "thumbnail",
 ]

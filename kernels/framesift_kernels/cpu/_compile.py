@@ -13,7 +13,9 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ._objects import Call, load
+from ._objects import Bound, Call, load, pin
+
+__all__ = ["fma", "kernel", "native", "pin"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -54,11 +56,20 @@ class _Native(_Compiled):
     def __call__(self, *args: Any) -> None:
         if JIT_DISABLED:
             self.function(*args)
-            return
+        else:
+            self._call(args)(*args)
+
+    def bind(self, *args: Any) -> Callable[..., None]:
+        """The kernel with *args*, of which the first arrays may be exchanged with every call; see `Bound`."""
+        if JIT_DISABLED:
+            return lambda *arrays: self.function(*arrays, *args[len(arrays) :])
+        return Bound(self._call(args), args)
+
+    def _call(self, args: tuple[Any, ...]) -> Call:
         kinds = tuple([(a.dtype.char, a.ndim) if isinstance(a, np.ndarray) else type(a) for a in args])
         if kinds not in self._calls:
             self._calls[kinds] = load(self.function, kinds)
-        self._calls[kinds](args)
+        return self._calls[kinds]
 
 
 def kernel(function: _F) -> _F:

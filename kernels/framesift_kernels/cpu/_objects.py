@@ -1,15 +1,18 @@
 """Object code of kernels: compiled by Numba once, kept on disk, linked into later processes without Numba.
 
 A kernel without allocations, exceptions and Python objects compiles to object code that refers to nothing outside
-itself, in Numba's calling convention: ``int32 f(void *result, void *exception, arguments...)``, an array being
-passed as ``(meminfo, parent, n_items, item_bytes, data, *shape, *strides)``. LLVM's own linker puts it in place in
-about a millisecond. Importing Numba and having it read its cache takes about half a second instead.
+itself. It is called through one pointer to its arguments, eight bytes each: an int64, a float64, or, for an array,
+what Numba's calling convention makes of it, ``meminfo, parent, n_items, item_bytes, data, *shape, *strides``.
+
+LLVM's own linker puts such code in place in about a millisecond; importing Numba and having it read its own cache
+takes about half a second.
 """
 
 import contextlib
 import ctypes
 import hashlib
 import os
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -19,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-Call = Callable[[tuple[Any, ...]], None]
 Kinds = tuple[Any, ...]
 """Of each argument: (dtype.char, ndim) of an array, else int or float."""
 
@@ -30,6 +33,85 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 _lock = threading.Lock()
 _engines: list[Any] = []
 """What owns the code in memory, to the end of the process."""
+
+
+class Pinned(np.ndarray[Any, Any]):
+    """An array that stays where it is, whose words are made once."""
+
+    words: tuple[int, ...]
+
+
+def pin(array: npt.NDArray[Any]) -> Pinned:
+    """*array*, quicker to pass to a kernel: for constants and scratch."""
+    pinned = np.ascontiguousarray(array).view(Pinned)
+    pinned.words = _words(pinned)
+    return pinned
+
+
+def _words(a: npt.NDArray[Any]) -> tuple[int, ...]:
+    if not a.flags.c_contiguous:
+        raise ValueError("kernels take C-contiguous arrays")
+    return 0, 0, a.size, a.itemsize, a.ctypes.data, *a.shape, *a.strides
+
+
+_DATA = 4
+"""Where among the words of an array its address stands."""
+
+
+class Call:
+    """A kernel compiled for arguments of some kinds."""
+
+    def __init__(self, address: int, kinds: Kinds) -> None:
+        self._kinds = kinds
+        self._run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(address)  # releases the GIL
+        formats = {int: "q", float: "d"}
+        # The words of an array of n dimensions: five, and two a dimension.
+        self._pack = struct.Struct(
+            "".join(f"{5 + 2 * k[1]}q" if isinstance(k, tuple) else formats[k] for k in kinds)
+        ).pack
+
+    def __call__(self, *args: Any) -> None:
+        self.run(self.words(args))
+
+    def words(self, args: tuple[Any, ...]) -> list[Any]:
+        """What to pass for *args*."""
+        words: list[Any] = []
+        for a in args:
+            if isinstance(a, Pinned):
+                words += a.words
+            elif isinstance(a, np.ndarray):
+                words += _words(a)
+            else:
+                words.append(a)
+        return words
+
+    def run(self, words: list[Any]) -> None:
+        """Call it with these words."""
+        if self._run(self._pack(*words)):
+            raise RuntimeError("a kernel failed")  # which it promised not to
+
+
+class Bound:
+    """A kernel bound to its arguments, of which some arrays may be exchanged for others of the same layout.
+
+    Quicker than a call where most arguments are the same every time. Not to be shared between threads.
+    """
+
+    def __init__(self, call: Call, args: tuple[Any, ...]) -> None:
+        self._call = call
+        self._args = list(args)  # keeps the arrays alive
+        self._words = call.words(args)
+        n_words = [5 + 2 * a.ndim if isinstance(a, np.ndarray) else 1 for a in args]
+        self._data = [sum(n_words[:i]) + _DATA for i in range(len(args))]
+
+    def __call__(self, *arrays: npt.NDArray[Any]) -> None:
+        """Run it with *arrays* for its first arguments."""
+        words, args = self._words, self._args
+        for i, array in enumerate(arrays):
+            if array.strides != args[i].strides or array.shape != args[i].shape:
+                raise ValueError(f"a kernel bound to an array {args[i].shape} got one {array.shape}")
+            words[self._data[i]] = array.ctypes.data
+        self._call.run(words)
 
 
 def load(function: Callable[..., Any], kinds: Kinds) -> Call:
@@ -45,41 +127,15 @@ def load(function: Callable[..., Any], kinds: Kinds) -> Call:
             raise TypeError(f"{function.__name__} takes arrays, ints and floats, got {kind.__name__}")
     with _lock:
         path = _path(function, kinds)
-        found = _read(path)
-        if found is None:
-            found = _compile(function, kinds)
-            _write(path, *found)
-        return _caller(function, kinds, _link(*found))
+        code = _read(path)
+        if code is None:
+            code = _compile(function, kinds)
+            _write(path, code)
+        return Call(_link(code), kinds)
 
 
-def _caller(function: Callable[..., Any], kinds: Kinds, address: int) -> Call:
-    pointer, integer = ctypes.c_void_p, ctypes.c_int64
-    types: list[Any] = [pointer, pointer]
-    for kind in kinds:
-        if isinstance(kind, tuple):
-            types += [pointer, pointer, integer, integer, pointer] + [integer] * (2 * kind[1])
-        else:
-            types.append(integer if kind is int else ctypes.c_double)
-    native = ctypes.CFUNCTYPE(ctypes.c_int32, *types)(address)  # releases the GIL
-
-    def call(args: tuple[Any, ...]) -> None:
-        result = ctypes.c_void_p()  # both are written by what neither returns nor raises: never
-        words: list[Any] = [ctypes.addressof(result), ctypes.addressof(result)]
-        for a in args:
-            if isinstance(a, np.ndarray):
-                if not a.flags.c_contiguous:
-                    raise ValueError(f"{function.__name__} takes C-contiguous arrays")
-                words += (None, None, a.size, a.itemsize, a.ctypes.data, *a.shape, *a.strides)
-            else:
-                words.append(a)
-        if native(*words):
-            raise RuntimeError(f"{function.__name__} failed")
-
-    return call
-
-
-def _link(symbol: str, code: bytes) -> int:
-    """Put object code in memory; return the address of *symbol*."""
+def _link(code: bytes) -> int:
+    """Put object code in memory; return the address of its entry."""
     from llvmlite import binding as llvm
 
     llvm.initialize_native_target()
@@ -89,17 +145,21 @@ def _link(symbol: str, code: bytes) -> int:
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _engines.append(engine)
-    return int(engine.get_function_address(symbol))
+    return int(engine.get_function_address(_ENTRY))
 
 
-def _compile(function: Callable[..., Any], kinds: Kinds) -> tuple[str, bytes]:
-    """Symbol and object code of *function*, by Numba."""
+_ENTRY = "framesift_entry"
+
+
+def _compile(function: Callable[..., Any], kinds: Kinds) -> bytes:
+    """Object code of *function*, by Numba, with `_ENTRY` to call it by: ``int32 entry(words *)``."""
+    from llvmlite import ir
     from numba import from_dtype, types
     from numba.core import compiler
+    from numba.core.compiler_lock import global_compiler_lock
     from numba.core.registry import cpu_target
 
     numba: Any = compiler  # which has no types of its own
-
     arguments = [
         types.Array(from_dtype(np.dtype(kind[0])), kind[1], "C")
         if isinstance(kind, tuple)
@@ -110,11 +170,35 @@ def _compile(function: Callable[..., Any], kinds: Kinds) -> tuple[str, bytes]:
     flags.error_model = "numpy"
     flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     typing, target = cpu_target.typing_context, cpu_target.target_context
-    typing.refresh()
-    target.refresh()
-    result = numba.compile_extra(typing, target, function, arguments, types.none, flags, {})
-    _name, _kind, (code, _shared) = result.library.serialize_using_object_code()
-    return result.fndesc.llvm_func_name, code
+    with global_compiler_lock:
+        typing.refresh()
+        target.refresh()
+        result = numba.compile_extra(typing, target, function, arguments, types.none, flags, {})
+        library = target.codegen().create_library(function.__name__)
+        library.enable_object_caching()
+        library.add_ir_module(_entry(library, target, result.fndesc, ir))
+        library.add_linking_library(result.library)
+        library.finalize()
+        _name, _kind, (code, _shared) = library.serialize_using_object_code()
+    return bytes(code)
+
+
+def _entry(library: Any, target: Any, descriptor: Any, ir: Any) -> Any:
+    """A module with the entry of a compiled function: it reads the words and calls the function."""
+    module = library.create_ir_module("entry")
+    kernel = target.declare_function(module, descriptor)
+    words = ir.IntType(64).as_pointer()
+    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), [words]), _ENTRY)
+    builder = ir.IRBuilder(entry.append_basic_block())
+    unused = [
+        builder.alloca(argument.type.pointee) for argument in kernel.args[:2]
+    ]  # the result, the exception
+    loaded = []
+    for at, argument in enumerate(kernel.args[2:]):
+        word = builder.gep(entry.args[0], [ir.Constant(ir.IntType(64), at)])
+        loaded.append(builder.load(builder.bitcast(word, argument.type.as_pointer())))
+    builder.ret(builder.call(kernel, unused + loaded))
+    return module
 
 
 # The cache -----------------------------------------------------------------------------------------------------
@@ -163,31 +247,27 @@ def _folder() -> Path | None:
     return None
 
 
-def _read(path: Path | None) -> tuple[str, bytes] | None:
-    """Symbol and object code, if they are there and whole."""
+def _read(path: Path | None) -> bytes | None:
+    """Object code, if it is there and whole."""
     try:
         content = path.read_bytes() if path else b""
     except OSError:
         return None
-    digest, data = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-    if not data or hashlib.sha256(data).digest() != digest:
-        return None
-    symbol, _, code = data.partition(b"\0")
-    return symbol.decode(), code
+    digest, code = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    return code if code and hashlib.sha256(code).digest() == digest else None
 
 
-def _write(path: Path | None, symbol: str, code: bytes) -> None:
+def _write(path: Path | None, code: bytes) -> None:
     """Keep object code, in one piece or not at all: other processes may read and write the same file."""
     import tempfile
 
     if path is None:
         return
-    data = symbol.encode() + b"\0" + code
     with contextlib.suppress(OSError):
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem)
         try:
             with open(descriptor, "wb") as file:
-                file.write(hashlib.sha256(data).digest() + data)
+                file.write(hashlib.sha256(code).digest() + code)
             Path(temporary).replace(path)
         except OSError:
             Path(temporary).unlink(missing_ok=True)

@@ -62,18 +62,30 @@ def _content_hash(
     row_bytes: int,
     state: U64,  # INOUT (1,): seed, then hash
 ) -> None:
+    state[0] = _hash_rows(plane, 0, len(plane), row_bytes, _begin_hash(state[0], plane, row_bytes))
+
+
+@kernel
+def _begin_hash(seed: np.uint64, plane: U64, row_bytes: int) -> np.uint64:
+    """State before the first row of a plane."""
+    state: np.uint64 = _scramble(_scramble(_scramble(seed) ^ np.uint64(len(plane))) ^ np.uint64(row_bytes))
+    return state
+
+
+@kernel
+def _hash_rows(plane: U64, start: int, stop: int, row_bytes: int, state: np.uint64) -> np.uint64:
+    """State after the rows *start* to *stop*."""
     n_words, rest = (row_bytes + 7) // 8, row_bytes % 8
     mask = (np.uint64(1) << np.uint64(8 * rest)) - np.uint64(1)
-    total = _scramble(_scramble(_scramble(state[0]) ^ np.uint64(len(plane))) ^ np.uint64(row_bytes))
-    for y in range(len(plane)):
-        for start in range(0, n_words, _BLOCK):
-            stop = min(start + _BLOCK, n_words)
-            whole = stop - 1 if rest and stop == n_words else stop
-            block = _nh(plane[y, start:whole])
-            if whole < stop:
-                block += _nh_term(plane[y, whole] & mask, whole - start)
-            total = _scramble(total ^ block)
-    state[0] = total
+    for y in range(start, stop):
+        for first in range(0, n_words, _BLOCK):
+            last = min(first + _BLOCK, n_words)
+            whole = last - 1 if rest and last == n_words else last
+            block = _nh(plane[y, first:whole])
+            if whole < last:
+                block += _nh_term(plane[y, whole] & mask, whole - first)
+            state = _scramble(state ^ block)
+    return state
 
 
 @kernel

@@ -33,14 +33,17 @@ def sharpness(plane: Plane, region: Region, depth: int) -> float:
     Pech-Pacheco et al., *Diatom autofocusing in brightfield microscopy*, ICPR 2000 (the "variance of Laplacian" of
     OpenCV users, without its mirrored borders). O(pixels / 8), no scratch.
     """
+    sums = np.zeros(2, np.int64)
+    _laplacian_sums(plane, *region, sums)
+    return _variance(sums, region, depth)
+
+
+def _variance(sums: I64, region: Region, depth: int) -> float:
+    """The variance of the Laplacians of a region, of which *sums* are the sum and the sum of squares."""
     x1, x2, y1, y2 = region
     n = len(range(y1 + 1, y2 - 1, _ROW_STEP)) * max(0, x2 - x1 - 2)
-    if n == 0:
-        return 0.0
-    sums = np.empty(2, np.int64)
-    _laplacian_sums(plane, x1, x2, y1, y2, sums)
     total, squares = sums.tolist()
-    return (n * squares - total**2) / (n * n << 2 * (depth - 8))
+    return (n * squares - total**2) / (n * n << 2 * (depth - 8)) if n else 0.0
 
 
 @native
@@ -50,20 +53,24 @@ def _laplacian_sums(
     x2: int,
     y1: int,
     y2: int,
-    sums: I64,  # OUT (2,): of the Laplacians, of their squares
+    sums: I64,  # INOUT (2,): of the Laplacians, of their squares
 ) -> None:
-    total = squares = np.int64(0)
     for y in range(y1 + 1, y2 - 1, _ROW_STEP):
-        for start in range(x1, x2 - 2, _CHUNK):
-            stop = min(start + _CHUNK + 2, x2)
-            above, here, below = plane[y - 1, start:stop], plane[y, start:stop], plane[y + 1, start:stop]
-            if plane.itemsize == 1:
-                part, part_squares = _sums_u8(above, here, below)
-            else:
-                part, part_squares = _sums_u16(above, here, below)
-            total += part
-            squares += part_squares
-    sums[0], sums[1] = total, squares
+        _add_row(plane, x1, x2, y, sums)
+
+
+@kernel
+def _add_row(plane: Plane, x1: int, x2: int, y: int, sums: I64) -> None:
+    """Add the Laplacians of the interior pixels of row *y*, and their squares."""
+    for start in range(x1, x2 - 2, _CHUNK):
+        stop = min(start + _CHUNK + 2, x2)
+        above, here, below = plane[y - 1, start:stop], plane[y, start:stop], plane[y + 1, start:stop]
+        if plane.itemsize == 1:
+            part, part_squares = _sums_u8(above, here, below)
+        else:
+            part, part_squares = _sums_u16(above, here, below)
+        sums[0] += part
+        sums[1] += part_squares
 
 
 @kernel

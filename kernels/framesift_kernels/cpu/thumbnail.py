@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from .. import I64, U8, U16, U32, Plane, Region
-from ._compile import kernel, native
+from .. import F64, I64, U8, U16, U32, U64, Plane, Region
+from ._compile import kernel, native, pin
 
 _ROWS_A_PASS = 6
 _ROWS_A_FLUSH = 252  # up to 257 rows of uint8 add up in uint16
@@ -41,9 +41,23 @@ def thumbnail(plane: Plane, region: Region, gain: float, bias: float, out: U8) -
     rows, row_weight, cell_height = _cells(y2 - y1, h)
     columns, column_weight, cell_width = _cells(x2 - x1, w)
     partial = np.empty(x2 - x1, np.uint16) if plane.dtype == np.uint8 else np.empty(x2 - x1, np.uint32)
-    line = np.empty(x2 - x1, np.uint32)  # a weighted sum of rows: at most 16384 * 65535
-    weights = row_weight, column_weight, cell_height * cell_width
-    _thumbnail(plane, x1, y1, rows, columns, *weights, float(gain), float(bias), partial, line, out)
+    _thumbnail(
+        plane,
+        x1,
+        y1,
+        rows,
+        columns,
+        row_weight,
+        column_weight,
+        cell_height * cell_width,
+        float(gain),
+        float(bias),
+        partial,
+        np.empty(x2 - x1, np.uint32),
+        np.empty(x2 - x1 + 1, np.uint64),
+        np.empty(w, np.float64),
+        out,
+    )
 
 
 @native
@@ -60,25 +74,72 @@ def _thumbnail(
     bias: float,
     partial: U16 | U32,  # scratch (W,)
     line: U32,  # scratch (W,)
+    prefix: U64,  # scratch (W + 1,)
+    means: F64,  # scratch (w,)
     out: U8,  # OUT  (h, w)
 ) -> None:
-    x2 = x1 + len(line)
     for i in range(len(rows)):
-        first, stop, before, after = rows[i]
-        line[:] = 0
-        _add_rows(line, partial, plane, (x1, x2, y1 + first, y1 + stop), row_weight)
+        _shrink_row(
+            plane,
+            x1,
+            y1,
+            rows[i],
+            columns,
+            row_weight,
+            column_weight,
+            cell,
+            gain,
+            bias,
+            partial,
+            line,
+            prefix,
+            means,
+            out[i],
+        )
+
+
+@kernel
+def _shrink_row(
+    plane: Plane,  # IN   (rows, stride)
+    x1: int,
+    y1: int,
+    row: I64,  # IN   (4,)
+    columns: I64,  # IN   (w, 4)
+    row_weight: int,
+    column_weight: int,
+    cell: int,
+    gain: float,
+    bias: float,
+    partial: U16 | U32,  # scratch (W,)
+    line: U32,  # scratch (W,)
+    prefix: U64,  # scratch (W + 1,)
+    means: F64,  # scratch (w,)
+    out: U8,  # OUT  (w,)
+) -> None:
+    """One row of a thumbnail."""
+    x2 = x1 + len(line)
+    first, stop, before, after = row
+    line[:] = 0  # a weighted sum of rows: at most 16384 * 65535
+    _add_rows(line, partial, plane, (x1, x2, y1 + first, y1 + stop), row_weight)
+    if before:
+        _add_weighted(line, plane[y1 + first - 1, x1:x2], before)
+    if after:
+        _add_weighted(line, plane[y1 + stop, x1:x2], after)
+    total = np.uint64(0)
+    prefix[0] = 0
+    for x in range(len(line)):
+        total += line[x]
+        prefix[x + 1] = total
+    for j in range(len(columns)):
+        first, stop, before, after = columns[j]
+        weighted = column_weight * np.int64(prefix[stop] - prefix[first])
         if before:
-            _add_weighted(line, plane[y1 + first - 1, x1:x2], before)
+            weighted += before * np.int64(line[first - 1])
         if after:
-            _add_weighted(line, plane[y1 + stop, x1:x2], after)
-        for j in range(len(columns)):
-            first, stop, before, after = columns[j]
-            total = column_weight * _sum(line[first:stop])
-            if before:
-                total += before * np.int64(line[first - 1])
-            if after:
-                total += after * np.int64(line[stop])
-            out[i, j] = _grey(total / cell, gain, bias)
+            weighted += after * np.int64(line[stop])
+        means[j] = weighted
+    for j in range(len(columns)):
+        out[j] = _grey(means[j] / cell, gain, bias)
 
 
 @lru_cache(maxsize=64)
@@ -93,8 +154,8 @@ def _cells(size: int, count: int) -> tuple[I64, int, int]:
     pixel, cell = count // unit, size // unit
     borders = np.arange(count + 1) * cell
     first, stop = -(-borders[:-1] // pixel), borders[1:] // pixel
-    cells = np.stack([first, stop, first * pixel - borders[:-1], borders[1:] - stop * pixel], axis=1)
-    return np.ascontiguousarray(cells, np.int64), pixel, cell
+    table = np.stack([first, stop, first * pixel - borders[:-1], borders[1:] - stop * pixel], axis=1)
+    return pin(np.ascontiguousarray(table, np.int64)), pixel, cell
 
 
 @kernel
@@ -145,14 +206,6 @@ def _add_weighted(total: U32, row: Plane | U32, weight: int) -> None:
     factor = np.uint32(weight)
     for x in range(len(total)):
         total[x] += factor * row[x]
-
-
-@kernel
-def _sum(cell: U32) -> np.int64:
-    total = np.uint64(0)
-    for x in range(len(cell)):
-        total += np.uint64(cell[x])
-    return np.int64(total)
 
 
 @kernel
