@@ -37,7 +37,7 @@ def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **(env or {})},
+        env={**{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}, **(env or {})},
     )
     assert process.stdout is not None
     output = process.stdout.read()

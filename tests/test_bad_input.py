@@ -380,7 +380,7 @@ def test_frame_threads_notice_damage_without_being_told_by_a_frame(
     assert any(frame.is_corrupt for frame in decode_what_is_there(path))
     with open_video(path) as (container, stream):
         packets = read_packets(container, stream)
-    with open_video(path, threads=3) as (container, stream):
+    with open_video(path, threads=3, strict=True) as (container, stream):
         decoder = Decoder(container, stream)
         n_frames = len(list(decoder.sequence()))
     assert decoder.n_errors or n_frames < packets.n_packets or packets.is_damaged

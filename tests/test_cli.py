@@ -89,12 +89,17 @@ SELECT_DEFAULTS = {
     "picture_crop": None,
     "device": "cpu",
     "threads": None,
+    "isolate": None,
+    "timeout_s": 300.0,
 }
 EXPORT_DEFAULTS = {
     name: SELECT_DEFAULTS[name]
     for name in ("layout", "context", "image_format", "picture_crop", "device", "threads")
 }
-INDEX_DEFAULTS = {name: SELECT_DEFAULTS[name] for name in "size start stop step crop device threads".split()}
+INDEX_DEFAULTS = {
+    name: SELECT_DEFAULTS[name]
+    for name in "size start stop step crop device threads isolate timeout_s".split()
+}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +120,8 @@ INDEX_DEFAULTS = {name: SELECT_DEFAULTS[name] for name in "size start stop step 
             },
         ),
         (
-            "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3",
+            "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3 --no-isolate "
+            "--timeout 9",
             ["a.mp4"],
             20,
             "framesift-out",
@@ -127,6 +133,8 @@ INDEX_DEFAULTS = {name: SELECT_DEFAULTS[name] for name in "size start stop step 
                 "size": 32,
                 "store": Path("s"),
                 "threads": 3,
+                "isolate": False,
+                "timeout_s": 9.0,
             },
         ),
         (

@@ -115,7 +115,7 @@ def test_threads_chunks_and_memory_change_nothing(
     monkeypatch.setattr("framesift.ingest.video._MIN_SEGMENT_FRAMES", 1)
     for threads, rows in [(1, 11), (3, 16)]:
         monkeypatch.setattr("framesift.store.chunk_rows", lambda _, rows=rows: rows)
-        with index(films, size=24, threads=threads) as again:
+        with index(films, size=24, threads=threads, isolate=False) as again:
             assert select(again, 15, method=method, seed=5).frames == expected
 
 

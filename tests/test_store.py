@@ -117,7 +117,7 @@ def test_a_source_is_added_beside_those_that_are_there(
     other = make_clip(tmp_path / "other.mp4", n=10)
     fill(tmp_path / "store", clip)
     measured.clear()
-    stats = fill(tmp_path / "store", clip, other)
+    stats = fill(tmp_path / "store", clip, other, isolate=False)
     assert measured == ["other"] * 10
     assert stats["sources_reused"] == 1
     with open_index(tmp_path / "store") as opened:

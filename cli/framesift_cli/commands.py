@@ -70,6 +70,18 @@ Crop = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="Device of the kernels: cpu.")]
 Threads = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
+Isolate = Annotated[
+    bool | None,
+    typer.Option(
+        "--isolate/--no-isolate",
+        help="Decode in a process that a broken file may crash; by default with several inputs.",
+        show_default=False,
+    ),
+]
+Timeout = Annotated[
+    float,
+    typer.Option(help="With --isolate: set a source aside that makes no progress for so many seconds."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to.")]
@@ -133,6 +145,8 @@ def select(
     picture_crop: PictureCrop = None,
     device: Device = "cpu",
     threads: Threads = None,
+    isolate: Isolate = None,
+    timeout: Timeout = 300.0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
@@ -163,6 +177,8 @@ def select(
             picture_crop=picture_crop,
             device=device,
             threads=threads,
+            isolate=isolate,
+            timeout_s=timeout,
             progress=progress,
         )
     return _show_selection(selection, out, as_json=as_json, quiet=quiet)
@@ -179,6 +195,8 @@ def index(
     crop: Crop = None,
     device: Device = "cpu",
     threads: Threads = None,
+    isolate: Isolate = None,
+    timeout: Timeout = 300.0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
@@ -196,6 +214,8 @@ def index(
             crop=crop,
             device=device,
             threads=threads,
+            isolate=isolate,
+            timeout_s=timeout,
             progress=progress,
         )
     if as_json:

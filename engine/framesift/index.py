@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import NothingUsableError, UsageError
-from .ingest.images import ImagesJob
-from .ingest.job import Context, IndexOptions, Job
-from .ingest.pool import Pool
-from .ingest.video import VideoJob
+from .ingest.isolation import Isolation
+from .ingest.job import Context, IndexOptions
+from .ingest.running import Outcome, prepare, progress_of
 from .machine import count_threads, load_kernels, warming_up
 from .positions import Position, check_order, parse_crop, parse_position
-from .progress import Progress, ProgressCallback, silent
+from .progress import ProgressCallback, silent
 from .sources import SetAside, Source, find_sources
 from .store import SourceReader, SourceRecord, Store
 
@@ -91,6 +90,8 @@ def index(
     decode: str = "exact",
     device: str = "cpu",
     threads: int | None = None,
+    isolate: bool | None = None,
+    timeout_s: float = 300.0,
     progress: ProgressCallback = silent,
 ) -> Index:
     """Decode every frame of *inputs* once and keep a thumbnail, statistics and a content hash of each.
@@ -121,6 +122,11 @@ def index(
         ``"cpu"``.
     threads
         Decoder threads; all cores by default.
+    isolate
+        Decode in a process of its own, which a file may crash or hang: that file is then set aside and the rest
+        goes on. By default where there are several sources. It costs the start of a process.
+    timeout_s
+        With *isolate*: a source that makes no progress for so many seconds is set aside.
     progress
         Called about ten times a second, from this thread.
 
@@ -141,16 +147,25 @@ def index(
     began = time.perf_counter()
     options = _options(size=size, start=start, stop=stop, step=step, crop=crop, decode=decode)
     n_threads = count_threads(threads)
+    if not timeout_s > 0:
+        raise UsageError(f"timeout_s must be more than 0, got {timeout_s}")
     kernels = load_kernels(device)
     sources, set_aside = find_sources(inputs)
     if not sources:
         raise NothingUsableError(_nothing(set_aside))
     opened = Store(store)
     try:
-        with opened.writing(), warming_up(kernels):
-            jobs = _run(sources, Context(opened, options, kernels, n_threads), progress)
-        set_aside += [SetAside(str(job.source.path), job.reason) for job in jobs if job.reason is not None]
-        records = [job.record for job in jobs if job.record is not None]
+        with opened.writing():
+            outcomes: Sequence[Outcome]
+            if len(sources) > 1 if isolate is None else isolate:
+                isolation = Isolation(
+                    store=opened, options=options, device=device, threads=n_threads, timeout_s=timeout_s
+                )
+                outcomes = isolation.run(sources, progress)
+            else:
+                outcomes = _run_here(sources, Context(opened, options, kernels, n_threads), progress)
+        set_aside += [SetAside(str(o.source.path), o.reason) for o in outcomes if o.reason is not None]
+        records = [o.record for o in outcomes if o.record is not None]
         if not records:
             raise NothingUsableError(_nothing(set_aside))
     except BaseException:
@@ -158,8 +173,8 @@ def index(
         raise
     stats = {
         "index_s": time.perf_counter() - began,
-        "frames_decoded": sum(job.n_done for job in jobs if not job.reused),
-        "sources_reused": sum(job.reused for job in jobs),
+        "frames_decoded": sum(o.n_done for o in outcomes if not o.reused),
+        "sources_reused": sum(o.reused for o in outcomes),
     }
     return Index(opened, records, set_aside, stats)
 
@@ -195,30 +210,11 @@ def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOption
     return IndexOptions(size=size, start=first, stop=last, step=step, crop=crop, decode=decode)
 
 
-def _run(sources: list[Source], context: Context, progress: ProgressCallback) -> list[Job]:
-    """Index the sources, the biggest first so that all threads stay busy to the end."""
-    jobs: list[Job] = [(VideoJob if s.kind == "video" else ImagesJob)(s, context) for s in sources]
-    biggest_first = sorted(jobs, key=lambda job: -_n_bytes(job.source))
-    pool = Pool([job.root() for job in biggest_first], context.threads)
-    context.pool = pool
-
-    def tick() -> None:
-        done, total = sum(j.n_done for j in jobs), sum(j.n_total for j in jobs)
-        under_way = next((j for j in jobs if j.record is None and j.reason is None and j.n_total), None)
-        progress(
-            Progress(stage="index", done=done, total=total, source=under_way.source.name if under_way else "")
-        )
-
-    pool.run(tick)
-    tick()
-    return jobs
-
-
-def _n_bytes(source: Source) -> int:
-    try:
-        return source.path.stat().st_size
-    except OSError:
-        return 0
+def _run_here(sources: list[Source], context: Context, progress: ProgressCallback) -> Sequence[Outcome]:
+    running = prepare(sources, context)
+    with warming_up(context.kernels):
+        running.run(lambda: progress(progress_of(running.jobs)))
+    return running.jobs
 
 
 def _nothing(set_aside: list[SetAside]) -> str:

@@ -67,10 +67,10 @@ def count_threads(asked: int | None) -> int:
 
 
 def peak_rss_bytes() -> int | None:
-    """Most memory that this process has held, in bytes; None where the system does not tell (Windows)."""
+    """Most memory that this process or a worker of its has held, in bytes; None where the system does not tell."""
     try:
         import resource
-    except ImportError:
+    except ImportError:  # Windows
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return peak if sys.platform == "darwin" else peak * 1024

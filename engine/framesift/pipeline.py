@@ -37,6 +37,8 @@ def extract(
     picture_crop: str | tuple[int, int, int, int] | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    isolate: bool | None = None,
+    timeout_s: float = 300.0,
     progress: ProgressCallback = silent,
 ) -> Selection:
     """Videos in, the *n* most useful frames out, as pictures in *out*: `index`, `select` and `export`.
@@ -70,6 +72,8 @@ def extract(
         decode=decode,
         device=device,
         threads=threads,
+        isolate=isolate,
+        timeout_s=timeout_s,
         progress=progress,
     ) as made:
         selection = select(

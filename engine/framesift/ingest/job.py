@@ -1,7 +1,7 @@
 """What indexing one source has in common, whatever the source."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -78,6 +78,8 @@ class Context:
     kernels: Kernels
     threads: int
     pool: Pool | None = None
+    on_begin: "Callable[[Job], None]" = lambda _: None
+    """Called before a job's source is touched for the first time."""
 
     @property
     def stopping(self) -> threading.Event:
@@ -101,11 +103,18 @@ class Job:
         self.n_done = 0
         """Frames done so far, for the progress bar."""
         self.n_total = 0
+        self.n_steps = 0
+        """Counts whatever shows that work goes on beside `n_done`."""
         self._lock = threading.Lock()
 
     def root(self) -> Task:
         """The first task: opens the source, or finds it in the store."""
-        return self.guard(self._open_or_reuse)
+
+        def begin() -> Iterable[Task]:
+            self.context.on_begin(self)
+            return self._open_or_reuse()
+
+        return self.guard(begin)
 
     def guard(self, task: Task) -> Task:
         """*task*, setting the source aside if it turns out to be unusable."""
@@ -113,6 +122,7 @@ class Job:
         def guarded() -> Iterable[Task]:
             if self.reason is not None or self.context.stopping.is_set():
                 return []
+            self.n_steps += 1
             try:
                 return task()
             except SourceError as e:

@@ -32,6 +32,10 @@ class Pool:
         """Some roots are still to be begun."""
         return bool(self._roots)
 
+    def stop(self) -> None:
+        """End early."""
+        self._stop()
+
     def run(self, tick: Callable[[], None], interval_s: float = 0.1) -> None:
         """Run everything; call *tick* from this thread meanwhile. What a task raises is raised here."""
         for thread in self._threads:

@@ -225,14 +225,14 @@ class VideoJob(Job):
         """Every frame in sequence.
 
         Frame threads lose frames behind damage, conceal it in their own way, and may hand a frame out before
-        they mark it as damaged. So they stop at the first error, and what they do not decode to the last frame is
-        suspect: one thread decodes it again. They also cost memory, and nothing is won where other sources wait.
+        they mark it as damaged. So they are strict, and what they do not decode to the last frame is suspect: one
+        thread decodes it again. They also cost memory, and nothing is won where other sources wait.
         """
         assert self.context.pool is not None
         threads = 1 if self._is_suspect or self.context.pool.has_roots else self.context.threads
         is_damaged = self.packets.is_damaged
         n_frames = 0
-        with open_video(self.source.path, threads=threads) as (container, stream):
+        with open_video(self.source.path, threads=threads, strict=threads > 1) as (container, stream):
             decoder = Decoder(container, stream)
             for frame in decoder.sequence():
                 is_damaged |= frame.is_corrupt
@@ -340,7 +340,7 @@ class _Decoders(threading.local):
     def get(self, job: VideoJob) -> Decoder:
         if self._job is not job:
             self.close()
-            self._decoder = Decoder(*self._stack.enter_context(open_video(job.source.path)))
+            self._decoder = Decoder(*self._stack.enter_context(open_video(job.source.path, strict=True)))
             self._job = job
         return self._decoder
 

@@ -29,10 +29,13 @@ log = logging.getLogger("framesift")
 
 
 @contextmanager
-def open_video(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(
+    path: Path, *, threads: int = 1, strict: bool = False
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the best video stream of *path* with *threads* decoder threads.
 
-    One thread conceals damage as the ffmpeg program does; several take it for an error.
+    Decoders conceal damage, as the ffmpeg program lets them; *strict* ones take it for an error where they can.
+    They cannot where a seek may land before frames that lean on others: one thread, and not only keyframes.
 
     Raises
     ------
@@ -51,12 +54,12 @@ def open_video(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer
         why = "its format is none that keeps a video in one file" if refused else reason(e)
         raise SourceError(f"not a video that can be opened ({why})") from None
     try:
-        yield container, _best_stream(container, threads)
+        yield container, _best_stream(container, threads, strict)
     finally:
         container.close()
 
 
-def _best_stream(container: InputContainer, threads: int) -> VideoStream:
+def _best_stream(container: InputContainer, threads: int, strict: bool) -> VideoStream:
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.codec_context is None:
         raise SourceError("there is no video stream in it")
@@ -64,7 +67,8 @@ def _best_stream(container: InputContainer, threads: int) -> VideoStream:
     # FFmpeg's own default is one thread a core, whatever else runs; slices alone do not thread x264's output.
     context.thread_count = threads
     context.thread_type = "AUTO" if threads > 1 else "NONE"
-    context.options = {"max_pixels": str(MAX_PIXELS)} | ({"err_detect": "explode"} if threads > 1 else {})
+    strict = strict and (threads > 1 or context.codec.intra_only)
+    context.options = {"max_pixels": str(MAX_PIXELS)} | ({"err_detect": "explode"} if strict else {})
     return stream
 
 

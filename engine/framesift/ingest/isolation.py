@@ -1,0 +1,212 @@
+"""Indexing in a process of its own, so that a file that crashes or hangs a decoder takes nothing else with it.
+
+One worker process decodes everything, on all threads. While all goes well it costs what starting it costs. When it
+dies, the sources that it had begun and not ended are suspect: each is tried again alone, going on from the chunks
+that are stored; the one on which it dies again is set aside. When a source makes no progress for a while, it is
+set aside, the worker is killed, and another goes on with the rest.
+"""
+
+import contextlib
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ResourceError
+from ..progress import ProgressCallback
+from ..sources import Source
+from ..store import SourceRecord, Store
+from .job import IndexOptions
+from .running import biggest_first, progress_of
+from .worker import Order
+
+_TICK_S = 0.1
+_GRACE_S = 5.0
+_MAX_FALSE_STARTS = 3
+
+
+@dataclass(slots=True)
+class IsolatedJob:
+    """What is known here of a source that is indexed elsewhere."""
+
+    source: Source
+    record: SourceRecord | None = None
+    reason: str | None = None
+    reused: bool = False
+    n_done: int = 0
+    n_total: int = 0
+    begun: bool = False
+    """The worker has touched it."""
+    begun_before: bool = False
+    """A worker that died has touched it."""
+
+    @property
+    def ended(self) -> bool:
+        """It is in the store, or set aside."""
+        return self.record is not None or self.reason is not None
+
+
+@dataclass(slots=True, kw_only=True)
+class Isolation:
+    """How to index in a process of its own."""
+
+    store: Store
+    options: IndexOptions
+    device: str
+    threads: int
+    timeout_s: float
+    """A source that makes no progress for so long is set aside."""
+
+    def run(self, sources: Sequence[Source], progress: ProgressCallback) -> list[IsolatedJob]:
+        """Index *sources* into the store, which this process holds for writing.
+
+        Raises
+        ------
+        ResourceError
+            No worker can be started, or the disk is full.
+        """
+        jobs = [IsolatedJob(source) for source in sources]
+        suspects: list[IsolatedJob] = []
+        n_false_starts = 0
+        while waiting := [job for job in biggest_first(jobs) if not job.ended]:
+            suspects = [job for job in suspects if not job.ended]
+            batch = suspects[:1] or waiting
+            for job in batch:
+                job.begun_before |= job.begun
+                job.begun = False
+            death = self._round(batch, lambda: progress(progress_of(jobs)))
+            if death is None:
+                continue
+            touched = [job for job in batch if job.begun and not job.ended]
+            if len(touched) == 1:
+                touched[0].reason = f"its decoder {death}"
+            suspects = touched + [job for job in suspects if job not in touched]
+            n_false_starts = 0 if any(job.begun for job in batch) else n_false_starts + 1
+            if n_false_starts == _MAX_FALSE_STARTS:
+                raise ResourceError(f"the worker process {death} before it touched any input")
+        progress(progress_of(jobs))
+        return jobs
+
+    def _round(self, batch: list[IsolatedJob], tick: Any) -> str | None:
+        """Have one worker index *batch*. Returns how it died; None if it ended well, or was ended for a cause."""
+        worker = _Worker(
+            Order(
+                sources=[job.source for job in batch],
+                store=self.store.path,
+                options=self.options,
+                device=self.device,
+                threads=self.threads,
+            )
+        )
+        with worker:
+            heard = time.monotonic()
+            while True:
+                message = worker.next(_TICK_S)
+                if message is not None:
+                    heard = time.monotonic()
+                    if message[0] == "closed":
+                        return worker.death()
+                    if self._take(batch, message):
+                        return None
+                elif time.monotonic() - heard > self.timeout_s:  # not even a tick
+                    worker.kill()
+                    return f"hung for {self.timeout_s:g} s"
+                tick()
+
+    def _take(self, batch: list[IsolatedJob], message: tuple[Any, ...]) -> bool:
+        """Note what a worker says; True if it is to be killed."""
+        kind, *values = message
+        if kind == "begin":
+            batch[values[0]].begun = True
+        elif kind == "end":
+            i, reason, reused = values
+            job = batch[i]
+            job.reason, job.reused = reason, reused and not job.begun_before
+            if reason is None:
+                job.record = self.store.record(job.source.id)
+        elif kind == "failed":
+            raise values[0]
+        else:
+            stuck = False
+            for i, n_done, n_total, idle_s in values[0]:
+                batch[i].n_done, batch[i].n_total = n_done, n_total
+                if idle_s > self.timeout_s:
+                    batch[i].reason = f"no progress for {self.timeout_s:g} s: given up"
+                    self.store.discard(batch[i].source.id)
+                    stuck = True
+            return stuck
+        return False
+
+
+def _script() -> str:
+    # Modules are found where they are found here: not in the folder that the user happens to be in.
+    return f"import sys; sys.path[:] = {sys.path!r}; from {__package__}.worker import main; main()"
+
+
+class _Worker:
+    """A worker process and what it says."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+
+    def __enter__(self) -> "_Worker":
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _script()], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        except OSError as e:
+            raise ResourceError(f"no worker process can be started: {e.strerror or e}") from e
+        threading.Thread(target=self._listen, name="framesift-listener", daemon=True).start()
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died at once
+            pickle.dump(self._order, self._process.stdin)
+            self._process.stdin.flush()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it: in peace if it can be, for what is half done is resumed by another run."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(EOFError, OSError, ValueError, pickle.UnpicklingError):
+            while True:
+                self._messages.put(pickle.load(self._process.stdout))
+        self._messages.put(("closed",))
+
+    def next(self, timeout_s: float) -> tuple[Any, ...] | None:
+        """What it says next; ``("closed",)`` when it has nothing more to say, None if that is not known yet."""
+        try:
+            return self._messages.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def death(self) -> str | None:
+        """How it died; None if it ended well."""
+        code = self._process.wait()
+        if code == 0:
+            return None
+        if code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+            return f"crashed ({name}{': out of memory?' if -code == 9 else ''})"
+        return f"ended with code {code}"
