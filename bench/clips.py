@@ -74,3 +74,9 @@ def real() -> list[Path]:
         return []
     names = ("m3v1mp4.mp4", "test_vid.mp4", "clip.mp4", "centered_pair_small.mp4")
     return [path for name in names if (path := Path(folder, "videos", name)).exists()]
+
+
+def count(path: Path) -> int:
+    """Frames of a clip."""
+    with av.open(str(path)) as container:
+        return container.streams.video[0].frames

@@ -1,31 +1,29 @@
 """framesift as its users run it."""
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 _SCRIPT = """
-import sys
+import shutil, sys
+shutil.rmtree(sys.argv[1], ignore_errors=True)
+{before}
 from framesift_cli.main import run
-sys.exit(run(sys.argv[1:]))
+sys.exit(run(["index", "--store", *sys.argv[1:], "--quiet"]))
+"""
+# What measures a frame does nothing: what is left is decoding the same segments, start-up and an empty store.
+_UNTOUCHED = """
+from framesift.measure import Meter
+Meter.measure = lambda self, frame, thumbnail: (0.0, 0)
 """
 
 
-def index(path: Path, threads: int) -> list[str]:
-    """Command that indexes *path* into a fresh store; start-up and the store's writing are included."""
+def index(path: Path, threads: int, *, decode: str = "exact", untouched: bool = False) -> list[str]:
+    """Command that indexes *path* into a fresh store; start-up and the store's writing are included.
+
+    With *untouched*, no pixel is looked at.
+    """
     store = Path(tempfile.gettempdir(), "framesift-bench-store")
-    shutil.rmtree(store, ignore_errors=True)
-    script = f"import shutil; shutil.rmtree({str(store)!r}, ignore_errors=True)\n{_SCRIPT}"
-    return [
-        sys.executable,
-        "-c",
-        script,
-        "index",
-        str(path),
-        "--store",
-        str(store),
-        "--threads",
-        str(threads),
-        "--quiet",
-    ]
+    script = _SCRIPT.format(before=_UNTOUCHED if untouched else "")
+    options = [] if decode == "exact" else ["--decode", decode]
+    return [sys.executable, "-c", script, str(store), str(path), "--threads", str(threads), *options]

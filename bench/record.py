@@ -106,7 +106,7 @@ def _cpu() -> str:
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for package in ("framesift", "av", "numpy", "numba", "zarr", "opencv-python-headless"):
+    for package in ("framesift", "av", "numpy", "numba", "zarr", "opencv-python-headless", "decord"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
