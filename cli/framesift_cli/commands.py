@@ -34,6 +34,15 @@ class Method(StrEnum):
     motion_kmeans = "motion-kmeans"
 
 
+class Decode(StrEnum):
+    """Ways to decode."""
+
+    exact = "exact"
+    fast = "fast"
+    coarse = "coarse"
+    keyframes = "keyframes"
+
+
 class LayoutName(StrEnum):
     """Ways to lay out pictures."""
 
@@ -67,6 +76,13 @@ Stop = Annotated[str | None, typer.Option(help="Frame to stop before; as --start
 Step = Annotated[int, typer.Option(help="Consider every STEP-th frame.")]
 Crop = Annotated[
     str | None, typer.Option(metavar="X1,X2,Y1,Y2", help="Look at this rectangle only, in pixels as shown.")
+]
+Mode = Annotated[
+    Decode,
+    typer.Option(
+        help="exact: every frame; fast: every frame, slightly blurred where that saves time; coarse: frames that "
+        "others build on; keyframes: keyframes and a few more, about ten times as fast."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="Device of the kernels: cpu.")]
 Threads = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
@@ -137,6 +153,7 @@ def select(
     step: Step = 1,
     crop: Crop = None,
     size: Size = 64,
+    decode: Mode = Decode.exact,
     store: Store = None,
     out: Out = Path("framesift-out"),
     layout: Layout = LayoutName.images,
@@ -171,6 +188,7 @@ def select(
             stop=stop,
             step=step,
             crop=crop,
+            decode=decode.value,
             layout=layout.value,
             context=context,
             image_format=image_format.value,
@@ -193,6 +211,7 @@ def index(
     stop: Stop = None,
     step: Step = 1,
     crop: Crop = None,
+    decode: Mode = Decode.exact,
     device: Device = "cpu",
     threads: Threads = None,
     isolate: Isolate = None,
@@ -200,7 +219,7 @@ def index(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Decode every frame once, into a store."""
+    """Decode videos once, into a store."""
     import framesift
 
     with reporting(quiet=quiet) as progress:
@@ -212,6 +231,7 @@ def index(
             stop=stop,
             step=step,
             crop=crop,
+            decode=decode.value,
             device=device,
             threads=threads,
             isolate=isolate,
@@ -362,6 +382,8 @@ def _line(source: dict[str, Any]) -> str:
     rate = f" at {source['frame_rate']:.6g} frames/s" if source.get("frame_rate") else ""
     codec = f", {source['codec']} {source['pixel_format']}" if "codec" in source else ""
     keys = f", {source['n_keyframes']} keyframes" if "n_keyframes" in source else ""
+    mode = source.get("decoded", "exact")
+    keys += f", {source['n_listed'] or 'all'} of them decoded ({mode})" if mode != "exact" else ""
     return f"{source['uri']}: {source['n_frames']} frames of {size}{rate}{codec}{keys}"
 
 

@@ -20,7 +20,7 @@ from .sources import SetAside, Source, find_sources
 from .store import SourceReader, SourceRecord, Store
 
 PathLike = str | os.PathLike[str]
-DECODE_MODES = ("exact",)
+DECODE_MODES = ("exact", "fast", "coarse", "keyframes")
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ def index(
     timeout_s: float = 300.0,
     progress: ProgressCallback = silent,
 ) -> Index:
-    """Decode every frame of *inputs* once and keep a thumbnail, statistics and a content hash of each.
+    """Decode the frames of *inputs* once and keep a thumbnail, statistics and a content hash of each.
 
     Decoding is a stream: memory is bounded by ``threads`` decoders and 4 chunks of at most 4 MB each, whatever
     the length of the videos. Frames go to *store* chunk by chunk; a source counts once its commit record is
@@ -113,11 +113,17 @@ def index(
         Restrict the frames to ``[start, stop)``: an int (frame), a float (fraction of the video), or a string:
         ``"12.5s"``, ``"00:01:30"``, ``"1200"``, ``"25%"``. Frames keep their indices.
     step
-        Keep every step-th frame of them.
+        Keep every step-th of them, or of those that *decode* gives.
     crop
         Look at this rectangle only: x1, x2, y1, y2 in pixels of the frame as shown (DeepLabCut's order).
     decode
-        ``"exact"``: every frame, without shortcuts.
+        ``"exact"``: every frame, without shortcuts. ``"fast"``: every frame, but H.264 and HEVC without the loop
+        filter on frames that no other is predicted from, and large MJPEG at a quarter of its size, so that
+        thumbnails differ by a fraction of a grey level. ``"coarse"``: only frames that others are predicted from,
+        often every other one. ``"keyframes"``: keyframes, and where packet sizes and neighbouring keyframes say
+        that something happens, frames after them, for about a tenth of the work. Frames keep their indices in
+        every mode. Where a source does not allow for a mode it is decoded in full, and its record says so:
+        ``decoded`` is what was done, ``warnings`` why. Images are always taken as they are.
     device
         ``"cpu"``.
     threads

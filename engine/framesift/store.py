@@ -9,10 +9,11 @@
     STORE/sources/<id>/flags             (n,) uint8, see `Flag`
     STORE/sources/<id>/pts               (N,) int64, of every frame of the source
     STORE/sources/<id>/segments          (s, 5) int64, see `video.packets.Segment`
+    STORE/sources/<id>/frames            (n,) int64, frame index of each row, where they are not evenly spaced
     STORE/progress/<id>.jsonl            while a source is being written: its chunks that are whole
     STORE/commits/<id>.json              when it is whole; without it, nothing of the source counts
 
-Row r of the first four is frame ``start + r * step`` of the source. One thread writes a chunk; every chunk ends
+Row r of the first four is frame ``start + r * step`` of the source, or ``frames[r]``. One thread writes a chunk; every chunk ends
 in a CRC-32C, so that a flipped bit is an error and not a wrong picture.
 """
 
@@ -67,7 +68,7 @@ class SourceRecord:
     start: int
     stop: int
     step: int
-    """Rows are the frames ``range(start, stop, step)``."""
+    """Rows are the frames ``range(start, stop, step)``, or some of them: see `n_listed`."""
     width: int
     """As shown, in pixels."""
     height: int
@@ -89,11 +90,17 @@ class SourceRecord:
     warnings: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     """Every option that shaped the rows."""
+    decoded: str = "exact"
+    """How it was decoded: as the option says, or what was possible; `warnings` then says why."""
+    shortcuts: dict[str, str] = field(default_factory=dict)
+    """Decoder options that changed the pictures a little: thumbnails and hashes are of those."""
+    n_listed: int | None = None
+    """Rows, where they are listed in the array ``frames``."""
 
     @property
     def n_rows(self) -> int:
         """Frames in the index."""
-        return len(range(self.start, self.stop, self.step))
+        return len(range(self.start, self.stop, self.step)) if self.n_listed is None else self.n_listed
 
 
 @dataclass(slots=True)
@@ -322,15 +329,25 @@ class SourceWriter:
         array.write(number, rows)
 
     def commit(
-        self, record: SourceRecord, pts: npt.NDArray[np.int64], segments: list[Segment], *, n_rows: int
+        self,
+        record: SourceRecord,
+        pts: npt.NDArray[np.int64],
+        segments: list[Segment],
+        *,
+        n_rows: int,
+        frames: npt.NDArray[np.int64] | None = None,
     ) -> None:
-        """Publish the source with its first *n_rows* rows: from here on it is in the store."""
+        """Publish the source with its first *n_rows* rows: from here on it is in the store.
+
+        *frames* are their frame indices where the record lists them.
+        """
         with disk_errors(self.store.path):
             if n_rows != self.n_rows:
                 for array in self._arrays.values():
                     array.resize(n_rows)
             table = np.array([tuple(s) for s in segments], np.int64).reshape(-1, len(Segment._fields))
-            for name, data in (("pts", pts), ("segments", table)):
+            listed = [] if frames is None else [("frames", frames)]
+            for name, data in (("pts", pts), ("segments", table), *listed):
                 shutil.rmtree(self._path / name, ignore_errors=True)
                 Array.create(self._path / name, data.shape, _PTS_CHUNK, np.int64).write_all(data)
         write_json(self.store.path / "commits" / f"{self.source_id}.json", asdict(record))
@@ -394,13 +411,25 @@ class SourceReader:
         if len(self.read("pts")) != self.record.n_frames:
             wrong.append(f"pts has {len(self.read('pts'))}")
         self.segments()
+        frames = self.frames()
+        if len(frames) != n:
+            wrong.append(f"frames has {len(frames)}")
         if wrong:
             raise IntegrityError(f"{self._path} should have {n} rows, but {', '.join(wrong)}")
+        if np.any(np.diff(frames) <= 0) or not set(frames[[0, -1]]) <= set(range(self.record.n_frames)):
+            raise IntegrityError(f"{self._path} lists frames that do not increase, or that there are not")
 
     def statistic(self, name: str) -> npt.NDArray[np.float32]:
         """One statistic of every row."""
         column: npt.NDArray[np.float32] = self.read("statistics")[:, STATISTICS.index(name)]
         return column
+
+    def frames(self) -> npt.NDArray[np.int64]:
+        """(n,) frame index of each row, increasing."""
+        record = self.record
+        if record.n_listed is not None:
+            return self.read("frames")
+        return np.arange(record.start, record.stop, record.step, dtype=np.int64)
 
     def segments(self) -> list[Segment]:
         """The segments of the source; empty when it is not seekable."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from framesift_kernels import Kernels
@@ -55,7 +56,8 @@ def export(
 
     Every frame is decoded again from its keyframe, matched by pts, and its decoded planes are compared, by
     their content hash, with those of the frame that was indexed: a picture is the frame that a plain sequential
-    decode yields at its index, or there is an error. Colours follow the video's matrix and range, and its
+    decode yields at its index, or there is an error. Of an index made with ``decode="fast"`` each frame is
+    decoded twice: by the same shortcuts, for that comparison, and without, for the picture. Colours follow the video's matrix and range, and its
     rotation is applied. Files appear whole or not at all; those of the same name are replaced.
 
     Parameters
@@ -198,7 +200,12 @@ class _Export:
                 write_images(source, frames, chosen, self._hashes(at, frames), self.kernels, sink)
                 return []
             videos = VideoPictures(
-                source, self._timeline(at, source), self._hashes(at, frames), self.kernels, self.threads
+                source,
+                self._timeline(at, source),
+                self._hashes(at, frames),
+                self.kernels,
+                self.threads,
+                selected.shortcuts,
             )
             groups = split(videos.timeline, frames)
         except SourceError as e:
@@ -232,11 +239,11 @@ class _Export:
         index = self.selection.index
         if index is not None and index.store.path.exists():
             reader = index.reader(at)
-            rows = range(reader.record.start, reader.record.stop, reader.record.step)
             hashes, flags = reader.read("content_hash"), reader.read("flags")
-            for frame in frames:
-                if frame in rows and not flags[rows.index(frame)] & Flag.DAMAGED:
-                    known[frame] = int(hashes[rows.index(frame)])
+            _, rows, _ = np.intersect1d(reader.frames(), frames, return_indices=True)
+            for row, frame in zip(rows, reader.frames()[rows], strict=True):
+                if not flags[row] & Flag.DAMAGED:
+                    known[int(frame)] = int(hashes[row])
         return known
 
     def _write(self, at: int, folder: str, index: int, image: Image.Image) -> None:

@@ -2,8 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,8 @@ class VideoPictures:
     """Content hash of each frame whose hash is known."""
     kernels: Kernels
     threads: int = 1
+    shortcuts: Mapping[str, str] = field(default_factory=dict)
+    """Decoder options that the hashes go with."""
 
     def write(self, segment: Segment | None, frames: list[int], sink: Sink) -> list[int]:
         """Decode *frames* (increasing) of one segment and hand them to *sink*; return those that failed.
@@ -103,19 +106,43 @@ class VideoPictures:
         return missing
 
     def _pass(self, segment: Segment | None, frames: list[int], sink: Sink, threads: int) -> list[int]:
-        missing = list(frames)
+        """Hand on those of *frames* that are proven, in one go; return the rest."""
         converter = Converter()
+
+        def hand_on(index: int, frame: VideoFrame) -> None:
+            sink(index, picture(frame, converter))
+
+        proof = partial(content_hash, kernels=self.kernels, converter=converter)
+        if not self.shortcuts:
+            return self._match(segment, frames, hand_on, threads, proof=proof)
+        # Their hashes are of pictures that the shortcuts changed: prove the frames by those, then decode them well.
+        rest = self._match(segment, frames, _nowhere, threads, proof=proof, shortcuts=self.shortcuts)
+        proven = frames[: len(frames) - len(rest)]
+        return (self._match(segment, proven, hand_on, threads) if proven else []) + rest
+
+    def _match(
+        self,
+        segment: Segment | None,
+        frames: list[int],
+        take: Callable[[int, VideoFrame], None],
+        threads: int,
+        *,
+        proof: Callable[[VideoFrame], int] | None = None,
+        shortcuts: Mapping[str, str] | None = None,
+    ) -> list[int]:
+        """Decode *frames* and have them taken up to the first that is missing or has another hash; return the rest."""
+        missing = list(frames)
         with (
-            open_video(self.source.path, threads=threads) as (container, stream),
+            open_video(self.source.path, threads=threads, shortcuts=shortcuts) as (container, stream),
             contextlib.suppress(SegmentMismatchError),
         ):
             for index, frame in self._decoded(Decoder(container, stream), segment, frames[-1]):
                 if index != missing[0]:
                     continue
-                known = self.hashes.get(index)
-                if known is not None and content_hash(frame, self.kernels, converter) != known:
+                known = None if proof is None else self.hashes.get(index)
+                if proof is not None and known is not None and proof(frame) != known:
                     break
-                sink(index, picture(frame, converter))
+                take(index, frame)
                 del missing[0]
                 if not missing:
                     break
@@ -128,6 +155,10 @@ class VideoPictures:
             return enumerate(decoder.sequence())
         pts = self.timeline.pts[segment.start : last + 1]
         return enumerate(decoder.segment(segment, pts), segment.start)
+
+
+def _nowhere(_index: int, _frame: VideoFrame) -> None:
+    """Take a frame that need only be proven."""
 
 
 def picture(frame: VideoFrame, converter: Converter) -> Image.Image:

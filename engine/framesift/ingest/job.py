@@ -1,5 +1,6 @@
 """What indexing one source has in common, whatever the source."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ..positions import Position, resolve
 from ..sources import Fingerprint, Source, fingerprint
 from ..store import SourceRecord, Store
 from ..video.packets import times_s
+from .modes import Frames
 from .pool import Pool, Task
 
 
@@ -32,7 +34,7 @@ class IndexOptions:
     crop: Crop | None
     """x1, x2, y1, y2 in shown pixels."""
     decode: str
-    """``"exact"``: every frame, no shortcut."""
+    """How frames are decoded, and which: a name of `index.DECODE_MODES`."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is kept in commit records."""
@@ -151,9 +153,14 @@ class Job:
         """Plan the source and return its tasks."""
         raise NotImplementedError
 
-    def resume_key(self, content: Fingerprint, window: range) -> dict[str, Any]:
+    def resume_key(
+        self, content: Fingerprint, window: range, frames: Frames | None = None, decoded: str = "exact"
+    ) -> dict[str, Any]:
         """What must be equal for the chunks of an interrupted run to be used."""
+        listed = b"" if frames is None or isinstance(frames, range) else frames.tobytes()
         return {
+            "decoded": decoded,
+            "frames": hashlib.blake2b(listed, digest_size=16).hexdigest(),
             "fingerprint": content.digest,
             "options": self.context.options.to_json(),
             "window": [window.start, window.stop, window.step],

@@ -1,12 +1,11 @@
 """Indexing a video: segments side by side where its packets tell the truth, else in sequence."""
 
 import re
-import threading
 from array import array
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import partial
+from itertools import chain, count, repeat
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,13 @@ from ..sources import Fingerprint
 from ..store import Flag, SourceRecord, SourceWriter
 from ..video.container import fraction, open_video
 from ..video.decode import Decoder, SegmentMismatchError
-from ..video.packets import PacketIndex, Segment, merge, read_packets
+from ..video.packets import PacketIndex, merge, read_packets
+from ..video.plan import KeyframePlan, Part, parts
 from ..video.planes import Converter
+from ..video.references import reference_reader
+from .decoders import Decoders
 from .job import Job
+from .modes import Frames, Keyframes, row_of, shortcuts_for, wanted
 from .pool import Task
 from .rows import Cursor, Rows
 
@@ -30,6 +33,8 @@ _MIN_SEGMENT_FRAMES = 48
 """A seek and a drained decoder cost about a frame or two."""
 _WORST_BALANCE = 1.2
 """Longest thread over an equal share of the whole video, above which frame threads beat segments."""
+_FRAMES_A_TASK = 48
+"""Of ``keyframes``, whose parts are short."""
 
 Pts = npt.NDArray[np.int64]
 
@@ -44,29 +49,42 @@ class VideoJob(Job):
     """Codec, pixel format, frame rate: what the record says of the stream."""
     time_base: Fraction
     window: range
+    """Frames that were asked for."""
+    frames: Frames
+    """Those that the mode gives."""
+    mode: str
+    """What was asked for, or what is possible."""
+    shortcuts: dict[str, str]
     rows: Rows
 
     def open(self, content: Fingerprint) -> Iterable[Task]:
-        """Demux the packets, decode a first frame, and cut the video into segments."""
+        """Demux the packets, decode a first frame, and plan what to decode."""
         self.content = content
         self.n_errors = 0
+        self.mode = self.context.options.decode
+        self.shortcuts = {}
+        self._why_not = ""
+        self._given: Pts | None = None
+        self._keyframes = Keyframes()
         self._mismatch = ""
         self._seam = -1
         self._seam_hashes: set[int] = set()
-        self._probe(_decoders.get(self))
+        self._probe(_decoders.get(self, self.source.path, {}))
         self._is_damaged = self._is_suspect = self.packets.is_damaged
         if not self.packets.segments:
+            self._give_up(self.packets.doubt)
             return [self.guard(self._whole)]
-        self._begin(self.packets.pts)
-        segments = [s for s in self._cut() if not self._is_stored(s)]
-        if not segments:
-            return self._finish(self.packets.pts)
-        if self._is_unbalanced(segments):
-            return [self.guard(self._whole)]
-        self._n_left = len(segments)
-        if len(segments) > 1 and segments[0].stop == segments[1].start:
-            self._seam = segments[1].start
-        return [self.guard(partial(self._run, segment)) for segment in segments]
+        self.window = self.context.options.window(*self._clock(self.packets.pts))
+        if self.mode == "fast":
+            self._find_shortcuts()
+        if self.mode == "keyframes":
+            plan = KeyframePlan(self.packets, self.window, self.view.width * self.view.height)
+            if not plan.is_sparse:
+                return self._look(plan)
+            self.mode, self._why_not = "coarse", "there are too few keyframes"
+        if self.mode == "coarse":
+            self._find_references()
+        return self._launch(self._cut())
 
     def _probe(self, decoder: Decoder) -> None:
         stream = decoder.stream
@@ -74,21 +92,25 @@ class VideoJob(Job):
         is_mp4 = decoder.container.format.name.startswith("mov")
         self.n_promised = len(stream.index_entries) if is_mp4 else stream.frames
         self.promised_s = _promised_s(stream)
-        self.packets = read_packets(decoder.container, stream)
+        codec = stream.codec_context.codec.canonical_name
+        self._references = reference_reader(codec, stream.codec_context.extradata)
+        references = self._references if self.mode in ("coarse", "keyframes") else None
+        self.packets = read_packets(decoder.container, stream, references=references)
         if self.packets.n_packets == 0:
             raise SourceError("there is no frame in it")
         first = decoder.any_frame()
         if first is None:  # a format without seeking is at its end now
             _decoders.close()
-            decoder = _decoders.get(self)
+            decoder = _decoders.get(self, self.source.path, {})
             stream, first = decoder.stream, next(decoder.sequence(), None)
         if first is None:
             raise SourceError("no frame of it can be decoded")
         options = self.context.options
         self.view = make_view(first.width, first.height, first.rotation, options.crop, options.size)
+        self._view = self.view
         self.time_base = fraction(stream.time_base) or Fraction(1)
         self.facts = {
-            "codec": stream.codec_context.codec.canonical_name,
+            "codec": codec,
             "pixel_format": first.format.name,
             "frame_rate": float(fraction(stream.average_rate) or 0),
         }
@@ -96,47 +118,123 @@ class VideoJob(Job):
     def _begin(self, pts: Pts) -> None:
         """Open the rows of the frames that are wanted of a video with these *pts*."""
         self.window = self.context.options.window(*self._clock(pts))
-        self.n_total, self.n_done = len(self.window), 0
+        self.frames = self.window if self._given is None else wanted(self._given, self.window)
+        self.n_total, self.n_done = len(self.frames), 0
         writer = SourceWriter(
             self.context.store,
             self.source.id,
-            n_rows=len(self.window),
+            n_rows=len(self.frames),
             shape=self.view.shape,
-            key=self.resume_key(self.content, self.window),
+            key=self.resume_key(self.content, self.window, self.frames, self.mode),
         )
         self.rows = Rows(writer, self.context.kernels)
 
-    # Segments ------------------------------------------------------------------------------------------------
+    # Modes ---------------------------------------------------------------------------------------------------
 
-    def _cut(self) -> list[Segment]:
+    def _give_up(self, why_not: str) -> None:
+        """Decode every frame, without shortcuts."""
+        if self.mode != "exact":
+            self._why_not = why_not
+        self.mode, self.shortcuts, self._given, self._view = "exact", {}, None, self.view
+
+    def _find_shortcuts(self) -> None:
+        self.shortcuts, self._view = shortcuts_for(self.facts["codec"], self.view)
+        if not self.shortcuts:
+            self._give_up(f"no shortcut is known for such {self.facts['codec']}")
+
+    def _find_references(self) -> None:
+        """Leave out the frames that no other is predicted from."""
+        self._given = np.flatnonzero(~self.packets.droppable[self.packets.position])
+        if self._references is None:
+            self._give_up(f"{self.facts['codec']} does not tell which frames others are predicted from")
+        elif len(wanted(self._given, self.window)) == 0:
+            self._give_up("no frame of the range is one that others are predicted from")
+
+    @property
+    def _needed(self) -> npt.NDArray[np.bool_] | None:
+        """Packets to decode; None: all."""
+        return None if self._given is None else ~self.packets.droppable
+
+    def _look(self, plan: KeyframePlan) -> Iterable[Task]:
+        """Measure the keyframes, then decide which frames after them are worth their time."""
+        self._given = np.empty(0, np.int64)
+        if plan.can_check_seam:
+            self._seam = plan.keyframes[1].start
+        if not Keyframes.fit(len(plan.keyframes), self.view.shape):
+            return self._launch(plan.with_more(None))
+        keys = plan.keys
+        batches = [keys[at : at + _FRAMES_A_TASK] for at in range(0, len(keys), _FRAMES_A_TASK)]
+        if len(batches) < self.context.threads:
+            each = -(-len(keys) // self.context.threads)
+            batches = [keys[at : at + each] for at in range(0, len(keys), each)]
+        self._n_left = len(batches)
+
+        def measured() -> Iterable[Task]:
+            return self._launch(plan.with_more(self._keyframes.distances()))
+
+        return [self.guard(partial(self._run, self._keep_keyframe, b, measured)) for b in batches]
+
+    def _keep_keyframe(self, decoder: Decoder, part: Part) -> None:
+        meter = Meter(self._view, self.context.kernels)
+        for index, frame in self._decoded(decoder, part):
+            if index == self._seam:
+                self._check_seam(frame)
+            thumbnail = np.empty(self.view.shape, np.uint8)
+            sharpness, state = meter.measure(frame, thumbnail)
+            self._keyframes.keep(index, thumbnail, sharpness, state, _flags(frame))
+
+    # Parts ---------------------------------------------------------------------------------------------------
+
+    def _cut(self) -> list[Part]:
         inside = [
             s for s in self.packets.segments if s.start < self.window.stop and s.stop > self.window.start
         ]
-        return merge(inside, max(_MIN_SEGMENT_FRAMES, len(self.packets.pts) // 1000))
+        return parts(self.packets, merge(inside, max(_MIN_SEGMENT_FRAMES, len(self.packets.pts) // 1000)))
 
-    def _is_stored(self, segment: Segment) -> bool:
+    def _launch(self, planned: list[Part]) -> Iterable[Task]:
+        if self.mode == "keyframes":
+            self._given = np.concatenate([part.frames for part in planned])
+        self._begin(self.packets.pts)
+        left = [part for part in planned if not self._is_stored(part)]
+        if not left:
+            return self._finish(self.packets.pts)
+        if self._is_unbalanced(left):
+            return [self.guard(self._whole)]
+        if self.mode != "keyframes" and len(left) > 1 and left[0].segment.stop == left[1].segment.start:
+            self._seam = left[1].segment.start
+        batches = _batches(left) if self.mode == "keyframes" else [[part] for part in left]
+        self._n_left = len(batches)
+        finish = partial(self._finish, self.packets.pts)
+        return [self.guard(partial(self._run, self._measure_segment, batch, finish)) for batch in batches]
+
+    def _is_stored(self, part: Part) -> bool:
         stored = self.rows.is_stored
         rows_a_chunk = self.rows.writer.rows_a_chunk
-        wanted = _rows(segment.start, segment.stop, self.window)
-        if len(wanted) == 0:
+        first, last = part.frames[[0, -1]]
+        rows = range(row_of(self.frames, int(first)), row_of(self.frames, int(last) + 1))
+        if len(rows) == 0:
             return True
-        return all(stored(row) for row in (*wanted[::rows_a_chunk], wanted[-1]))
+        return all(stored(row) for row in (*rows[::rows_a_chunk], rows[-1]))
 
-    def _is_unbalanced(self, segments: list[Segment]) -> bool:
+    def _is_unbalanced(self, left: list[Part]) -> bool:
         """The last source's few segments may leave threads idle; then frame threads over all of it do better."""
         threads = self.context.threads
         assert self.context.pool is not None
-        if threads == 1 or self.context.pool.has_roots or self.rows.writer.done:
+        if threads == 1 or self.context.pool.has_roots or self.rows.writer.done or self.mode == "keyframes":
             return False
         loads = [0] * threads
-        for segment in segments:  # in the order in which the pool takes them
+        for segment, _ in left:  # in the order in which the pool takes them
             loads[loads.index(min(loads))] += min(segment.stop, self.window.stop) - segment.start
         return max(loads) * threads > _WORST_BALANCE * len(self.packets.pts)
 
-    def _run(self, segment: Segment) -> Iterable[Task]:
+    def _run(
+        self, work: Callable[[Decoder, Part], None], batch: list[Part], then: Callable[[], Iterable[Task]]
+    ) -> Iterable[Task]:
+        """Do *work* for each part; whoever does the last goes on."""
         try:
-            if not self._mismatch:
-                self._measure_segment(_decoders.get(self), segment)
+            for part in batch:
+                if not self._mismatch and not self.context.stopping.is_set():
+                    work(_decoders.get(self, self.source.path, self.shortcuts), part)
         except SegmentMismatchError as e:
             self._mismatch = str(e)
         with self._lock:
@@ -145,35 +243,47 @@ class VideoJob(Job):
         if not last or self.context.stopping.is_set():
             return []
         if self._mismatch:
+            self._give_up(self._mismatch)
             return [self.guard(self._whole)]
-        return self._finish(self.packets.pts)
+        return then()
 
-    def _measure_segment(self, decoder: Decoder, segment: Segment) -> None:
-        meter, cursor = Meter(self.view, self.context.kernels), self.rows.cursor()
+    def _decoded(self, decoder: Decoder, part: Part) -> Iterator[tuple[int, VideoFrame]]:
+        """Frames of a part and their indices; at the first sign of damage the source is decoded in sequence."""
         n_errors = decoder.n_errors
-        on = self._and_on_to_the_seam(segment)
-        last = min(on.stop, self.window.stop) - 1
-        for index, frame in enumerate(decoder.segment(on, self.packets.pts[on.start : on.stop]), on.start):
-            if self._mismatch or self.context.stopping.is_set():
-                return
+        pts = self.packets.pts[part.frames]
+        found = decoder.segment(part.segment, pts, self._needed)
+        for index, frame in zip(part.frames.tolist(), found, strict=False):
             if frame.is_corrupt or decoder.n_errors > n_errors:  # then the rest depends on what came before
                 self._is_suspect = True
                 raise SegmentMismatchError(_DAMAGED)
+            yield index, frame
+
+    def _measure_segment(self, decoder: Decoder, part: Part) -> None:
+        meter, cursor = self._meter(), self.rows.cursor()
+        first = int(part.frames[0])
+        if len(part.frames) == 1 and first in self._keyframes:
+            self._put_keyframe(cursor, first)
+            cursor.close()
+            return
+        for index, frame in self._decoded(decoder, self._and_on_to_the_seam(part)):
+            if self._mismatch or self.context.stopping.is_set():
+                return
             if index == self._seam:
                 self._check_seam(frame)
-            if index < segment.stop:
+            if index < part.segment.stop:
                 self._measure(meter, cursor, index, frame)
-            if index == last:
+            if index >= self.window.stop - 1:
                 break
         cursor.close()
 
-    def _and_on_to_the_seam(self, segment: Segment) -> Segment:
+    def _and_on_to_the_seam(self, part: Part) -> Part:
         """The first segment goes on by one frame, to the keyframe at which the second begins."""
+        segment = part.segment
         if segment.stop != self._seam:
-            return segment
+            return part
         following = next(s for s in self.packets.segments if s.start == self._seam)
         n_packets = max(segment.n_packets, following.position + 1 - segment.position)
-        return segment._replace(stop=segment.stop + 1, n_packets=n_packets)
+        return Part(segment._replace(n_packets=n_packets), np.append(part.frames, self._seam))
 
     def _check_seam(self, frame: VideoFrame) -> None:
         """A frame must be the same decoded after all before it and from its keyframe.
@@ -186,14 +296,23 @@ class VideoJob(Job):
             if len(self._seam_hashes) > 1:
                 raise SegmentMismatchError("decoded from a keyframe it gives other pictures")
 
+    def _meter(self) -> Meter:
+        return Meter(self._view, self.context.kernels)
+
     def _measure(self, meter: Meter, cursor: Cursor, index: int, frame: VideoFrame) -> None:
-        row, rest = divmod(index - self.window.start, self.window.step)
-        if rest or row < 0 or index >= self.window.stop or self.rows.is_stored(row):
+        row = row_of(self.frames, index)
+        if row == len(self.frames) or self.frames[row] != index or self.rows.is_stored(row):
             return
         chunk, at = cursor.at(row)
         chunk.sharpness[at], chunk.content_hash[at] = meter.measure(frame, chunk.thumbnails[at])
-        chunk.flags[at] = Flag.KEYFRAME * frame.key_frame | Flag.DAMAGED * frame.is_corrupt
+        chunk.flags[at] = _flags(frame)
         self.n_done += 1
+
+    def _put_keyframe(self, cursor: Cursor, index: int) -> None:
+        row = row_of(self.frames, index)
+        if row < len(self.frames) and self.frames[row] == index and not self.rows.is_stored(row):
+            self._keyframes.put(index, *cursor.at(row))
+            self.n_done += 1
 
     # In sequence ---------------------------------------------------------------------------------------------
 
@@ -204,17 +323,22 @@ class VideoJob(Job):
         pts = self.packets.pts
         if len(pts) == 0:
             pts = np.arange(self.packets.n_packets) if is_whole else self._read_pts()
-        for _ in range(3):
+        for _ in range(4):
             was_suspect = self._is_suspect
             seen = self._decode_whole(pts)
             if self.context.stopping.is_set():
                 return []
+            if self.mode != "exact" and (self._is_damaged or not np.array_equal(seen, self._promised())):
+                self._give_up(_DAMAGED if self._is_damaged else _OTHERS)
+                continue
+            if self.mode == "coarse":
+                return self._finish(pts)
             if self._is_suspect and not was_suspect:
                 continue  # again, by one thread
             if len(seen) == 0:
                 raise SourceError("no frame of it can be decoded")
             if len(seen) < len(pts) and is_whole:
-                self.window = range(len(seen))
+                self.frames = self.window = range(len(seen))
             elif len(seen) != len(pts):  # the packets promised others: what is wanted may lie elsewhere
                 pts = seen
                 continue
@@ -232,27 +356,36 @@ class VideoJob(Job):
         threads = 1 if self._is_suspect or self.context.pool.has_roots else self.context.threads
         is_damaged = self.packets.is_damaged
         n_frames = 0
-        with open_video(self.source.path, threads=threads, strict=threads > 1) as (container, stream):
+        with open_video(self.source.path, threads=threads, strict=threads > 1, shortcuts=self.shortcuts) as (
+            container,
+            stream,
+        ):
             decoder = Decoder(container, stream)
-            for frame in decoder.sequence():
+            for frame in decoder.sequence(self._needed):
                 is_damaged |= frame.is_corrupt
                 n_frames += 1
                 yield frame
         self.n_errors = decoder.n_errors
         self._is_damaged = is_damaged or self.n_errors > 0
         if threads > 1:
-            self._is_suspect = self._is_damaged or n_frames < self.packets.n_packets
+            n_promised = self.packets.n_packets if self._given is None else len(self._given)
+            self._is_suspect = self._is_damaged or n_frames < n_promised
 
     def _read_pts(self) -> Pts:
         return np.array(array("q", (_pts(frame) for frame in self._frames())), np.int64)
 
+    def _promised(self) -> Pts:
+        """pts of the frames that should come out."""
+        return self.packets.pts if self._given is None else self.packets.pts[self._given]
+
     def _decode_whole(self, pts: Pts) -> Pts:
-        """Measure all wanted frames of a video believed to have *pts*; return the pts that it has."""
+        """Measure all wanted frames of a video believed to have *pts*; return the pts that came out."""
         self.context.store.discard(self.source.id)
         self._begin(pts)
-        meter, cursor = Meter(self.view, self.context.kernels), self.rows.cursor()
+        meter, cursor = self._meter(), self.rows.cursor()
         seen = array("q")
-        for index, frame in enumerate(self._frames()):
+        indices = count() if self._given is None else chain(self._given.tolist(), repeat(-1))
+        for index, frame in zip(indices, self._frames(), strict=False):
             if self.context.stopping.is_set():
                 break
             seen.append(_pts(frame))
@@ -266,11 +399,12 @@ class VideoJob(Job):
     def _finish(self, pts: Pts) -> Iterable[Task]:
         doubt = self.packets.doubt or (_DAMAGED if self._is_damaged else self._mismatch)
         if not doubt and not np.array_equal(pts, self.packets.pts):
-            doubt = "its packets promise other frames than come out"
+            doubt = _OTHERS
         seekable = not doubt
         pts, self.time_base = self._clock(pts)
-        n_rows = len(self.window)
+        n_rows = len(self.frames)
         self.rows.finish(n_rows)
+        listed = None if isinstance(self.frames, range) else self.frames
         record = SourceRecord(
             **self.base_record(self.content, self.window, self.view),
             **self.facts,
@@ -280,9 +414,12 @@ class VideoJob(Job):
             doubt=doubt,
             n_errors=self.n_errors,
             warnings=self._warnings(pts),
+            decoded=self.mode,
+            shortcuts=self.shortcuts,
+            n_listed=None if listed is None else n_rows,
         )
         segments = self.packets.segments if seekable else []
-        self.rows.writer.commit(record, pts, segments, n_rows=n_rows)
+        self.rows.writer.commit(record, pts, segments, n_rows=n_rows, frames=listed)
         self.record, self.n_total = record, n_rows
         return []
 
@@ -306,11 +443,16 @@ class VideoJob(Job):
             found.append(f"{self.n_errors} packets could not be decoded")
         elif self._is_damaged:
             found.append("some packets are damaged")
+        if self._why_not:
+            instead = "every frame" if self.mode == "exact" else "the frames that others are predicted from"
+            found.append(f"not decode={self.context.options.decode} but {instead}: {self._why_not}")
         return found
 
 
 _NO_PTS = -(1 << 63)
 _DAMAGED = "damaged packets"
+_OTHERS = "its packets promise other frames than come out"
+_decoders = Decoders()
 
 
 def _promised_s(stream: VideoStream) -> float:
@@ -323,30 +465,15 @@ def _pts(frame: VideoFrame) -> int:
     return _NO_PTS if frame.pts is None else frame.pts
 
 
-def _rows(start: int, stop: int, window: range) -> range:
-    """Rows of the frames ``[start, stop)`` that *window* wants."""
-    first = max(0, -(-(start - window.start) // window.step))
-    last = -(-(min(stop, window.stop) - window.start) // window.step)
-    return range(first, max(first, last))
+def _flags(frame: VideoFrame) -> int:
+    return Flag.KEYFRAME * frame.key_frame | Flag.DAMAGED * frame.is_corrupt
 
 
-class _Decoders(threading.local):
-    """The open decoder of each thread, kept from one segment of a video to the next."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._job: VideoJob | None = None
-
-    def get(self, job: VideoJob) -> Decoder:
-        if self._job is not job:
-            self.close()
-            self._decoder = Decoder(*self._stack.enter_context(open_video(job.source.path, strict=True)))
-            self._job = job
-        return self._decoder
-
-    def close(self) -> None:
-        self._job = None
-        self._stack.close()
-
-
-_decoders = _Decoders()
+def _batches(planned: list[Part]) -> list[list[Part]]:
+    """Neighbouring parts, in batches of some frames: what a thread does in one go."""
+    found: list[list[Part]] = [[]]
+    for part in planned:
+        if sum(len(p.frames) for p in found[-1]) >= _FRAMES_A_TASK:
+            found.append([])
+        found[-1].append(part)
+    return found

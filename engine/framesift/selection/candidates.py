@@ -86,8 +86,7 @@ def gather(
 
 def _columns(index: Index, source: int) -> tuple[npt.NDArray[np.generic], ...]:
     reader = index.reader(source)
-    record = reader.record
-    frame = np.arange(record.start, record.stop, record.step, dtype=np.int64)
+    frame = reader.frames()
     return (
         np.full(len(frame), source, np.int64),
         frame,

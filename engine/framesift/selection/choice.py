@@ -241,6 +241,7 @@ def _frames(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
     readers = {source: index.reader(source) for source in candidates.sources}
     pts = {source: reader.read("pts") for source, reader in readers.items()}
     hashes = {source: reader.read("content_hash") for source, reader in readers.items()}
+    frames = {source: reader.frames() for source, reader in readers.items()}
     found = []
     for rank, pick in enumerate(picks):
         source, frame = int(candidates.source[pick.row]), int(candidates.frame[pick.row])
@@ -254,7 +255,7 @@ def _frames(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
                 rank=rank,
                 score=None if pick.score is None else round(pick.score, 6),
                 cluster=pick.cluster,
-                content_hash=f"{int(hashes[source][(frame - record.start) // record.step]):016x}",
+                content_hash=f"{int(hashes[source][np.searchsorted(frames[source], frame)]):016x}",
             )
         )
     return sorted(found, key=lambda f: (f.source, f.index))

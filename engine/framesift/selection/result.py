@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ..errors import UsageError
 from ..index import Index
 from ..sources import SetAside
+from ..video.container import SHORTCUTS
 
 MAX_JSON_BYTES = 256 << 20
 
@@ -59,6 +60,10 @@ class SelectedSource:
     fingerprint: str
     n_errors: int
     warnings: list[str]
+    decoded: str = "exact"
+    """How its index was made."""
+    shortcuts: dict[str, str] = field(default_factory=dict)
+    """Decoder options that the content hashes go with."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -197,8 +202,10 @@ def _finite(text: str) -> float:
 
 
 def _source(item: dict[str, Any]) -> SelectedSource:
-    known = {name: item[name] for name in SelectedSource.__slots__}
-    texts = ("id", "uri", "name", "kind", "codec", "fingerprint")
+    earlier = {"decoded": "exact", "shortcuts": {}}  # of versions that had no modes
+    known = {name: item[name] for name in SelectedSource.__slots__ if name in item or name not in earlier}
+    known = earlier | known
+    texts = ("id", "uri", "name", "kind", "codec", "fingerprint", "decoded")
     numbers = ("n_frames", "width", "height", "rotation", "n_bytes", "n_errors")
     _check(known, texts, str)
     _check(known, numbers, int)
@@ -209,6 +216,9 @@ def _source(item: dict[str, Any]) -> SelectedSource:
         raise ValueError(f"name {known['name']!r} is no file name")
     known["time_base"] = (int(item["time_base"][0]), int(item["time_base"][1]))
     known["frame_rate"] = float(item["frame_rate"])
+    for name, value in dict(known["shortcuts"]).items():  # which go to the decoder
+        if value not in SHORTCUTS.get(name, ()):
+            raise ValueError(f"shortcut {name}={value}")
     known["warnings"] = [str(warning) for warning in item["warnings"]]
     return SelectedSource(**known)
 

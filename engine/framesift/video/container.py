@@ -1,7 +1,7 @@
 """Opening a video from a stranger."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,8 @@ _FORMATS = ",".join(
     "mxf gif apng mjpeg yuv4mpegpipe rm dv swf nsv wtv live_flv h261 h263 vc1 vc1test dirac bink smk gxf lxf".split()
 )
 MAX_PIXELS = 16384 * 16384
+SHORTCUTS = {"skip_loop_filter": ("noref",), "lowres": ("2",)}
+"""Decoder options, and their values, that trade exactness for speed."""
 
 # Before version 19, a tag that is no UTF-8 was an error unless told otherwise.
 _METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
@@ -30,12 +32,13 @@ log = logging.getLogger("framesift")
 
 @contextmanager
 def open_video(
-    path: Path, *, threads: int = 1, strict: bool = False
+    path: Path, *, threads: int = 1, strict: bool = False, shortcuts: Mapping[str, str] | None = None
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the best video stream of *path* with *threads* decoder threads.
 
     Decoders conceal damage, as the ffmpeg program lets them; *strict* ones take it for an error where they can.
     They cannot where a seek may land before frames that lean on others: one thread, and not only keyframes.
+    *shortcuts* are options of the decoder, of `SHORTCUTS`.
 
     Raises
     ------
@@ -54,12 +57,14 @@ def open_video(
         why = "its format is none that keeps a video in one file" if refused else reason(e)
         raise SourceError(f"not a video that can be opened ({why})") from None
     try:
-        yield container, _best_stream(container, threads, strict)
+        yield container, _best_stream(container, threads, strict, shortcuts or {})
     finally:
         container.close()
 
 
-def _best_stream(container: InputContainer, threads: int, strict: bool) -> VideoStream:
+def _best_stream(
+    container: InputContainer, threads: int, strict: bool, shortcuts: Mapping[str, str]
+) -> VideoStream:
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.codec_context is None:
         raise SourceError("there is no video stream in it")
@@ -68,7 +73,8 @@ def _best_stream(container: InputContainer, threads: int, strict: bool) -> Video
     context.thread_count = threads
     context.thread_type = "AUTO" if threads > 1 else "NONE"
     strict = strict and (threads > 1 or context.codec.intra_only)
-    context.options = {"max_pixels": str(MAX_PIXELS)} | ({"err_detect": "explode"} if strict else {})
+    explode = {"err_detect": "explode"} if strict else {}
+    context.options = {"max_pixels": str(MAX_PIXELS), **explode, **shortcuts}
     return stream
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from typing import TypeAlias
 
 import av
@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from .packets import Segment
 
 Packets: TypeAlias = "Iterator[Packet[VideoStream]]"
+Needed: TypeAlias = npt.NDArray[np.bool_]
 
 
 class SegmentMismatchError(Exception):
@@ -46,17 +47,18 @@ class Decoder:
         self.n_errors = n_errors
         return frame
 
-    def sequence(self) -> Iterator[VideoFrame]:
+    def sequence(self, needed: Needed | None = None) -> Iterator[VideoFrame]:
         """Every frame of a stream just opened, in the order of presentation.
 
-        Damaged packets are counted and passed over, as the ffmpeg program does.
+        Damaged packets are counted and passed over, as the ffmpeg program does. With *needed*, (packets,) in the
+        order of the file, only the packets that it marks are decoded.
         """
         assert self._fresh
         self._fresh = False
-        return self._sequence()
+        return self._sequence(needed)
 
-    def _sequence(self) -> Iterator[VideoFrame]:
-        packets = self._packets()
+    def _sequence(self, needed: Needed | None = None) -> Iterator[VideoFrame]:
+        packets = self._packets() if needed is None else compress(self._packets(), needed)
         while True:
             try:
                 packet = next(packets, None)
@@ -67,11 +69,14 @@ class Decoder:
             if packet is None:
                 return
 
-    def segment(self, segment: Segment, pts: npt.NDArray[np.int64]) -> Iterator[VideoFrame]:
+    def segment(
+        self, segment: Segment, pts: npt.NDArray[np.int64], needed: Needed | None = None
+    ) -> Iterator[VideoFrame]:
         """The frames of *segment*, whose time stamps must be exactly *pts*, in order.
 
         Decoding begins at the segment's own keyframe and is fed no packet that the segment does not need: no
-        frame of the next GOP is decoded but what an open GOP demands.
+        frame of the next GOP is decoded but what an open GOP demands. With *needed*, (packets of the stream,) in
+        the order of the file, packets that it does not mark are left out.
 
         Raises
         ------
@@ -79,7 +84,9 @@ class Decoder:
             Seeking does not reach the keyframe, or other frames come out than promised.
         """
         found = 0
-        packets = islice(self._from_keyframe(segment), segment.n_packets)
+        packets: Packets = islice(self._from_keyframe(segment), segment.n_packets)
+        if needed is not None:
+            packets = compress(packets, needed[segment.position :])
         for packet in chain(packets, [None]):
             for frame in self._decode(packet):
                 if segment.start and frame.pts is not None and frame.pts < pts[0]:

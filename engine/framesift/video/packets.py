@@ -10,6 +10,8 @@ import numpy.typing as npt
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from .references import Reader, Reference, droppable
+
 Row: TypeAlias = tuple[int | None, int | None, int, bool, bool]
 """pts, dts, size, whether it is a keyframe, whether an edit list hides it."""
 
@@ -39,8 +41,12 @@ class PacketIndex:
     """(n,) presentation time stamps, increasing, edit list applied; empty when the packets do not tell them."""
     keyframe: npt.NDArray[np.bool_]
     """(n,) keyframe flags."""
-    n_bytes: npt.NDArray[np.int64]
-    """(n,) packet sizes."""
+    position: npt.NDArray[np.int64]
+    """(n,) how many packets stand before that of each frame in the file."""
+    packet_bytes: npt.NDArray[np.int64]
+    """(packets,) sizes in the order of the file, those of hidden frames too."""
+    droppable: npt.NDArray[np.bool_]
+    """(packets,) no other picture is predicted from it, so it may be left out; all False unless asked for."""
     segments: list[Segment]
     """In order, covering all frames; empty when the stream must be decoded sequentially."""
     doubt: str
@@ -53,15 +59,23 @@ class PacketIndex:
     """Some packet is not whole, or the file cannot be read to its end."""
 
 
-def read_packets(container: InputContainer, stream: VideoStream) -> PacketIndex:
-    """Demux *stream* to its end and index its packets. No packet is decoded; memory is 40 bytes a packet."""
+def read_packets(
+    container: InputContainer, stream: VideoStream, *, references: Reader | None = None
+) -> PacketIndex:
+    """Demux *stream* to its end and index its packets. No packet is decoded; memory is 50 bytes a packet.
+
+    With *references*, which reads the packets' headers, the index tells which of them are `droppable`.
+    """
     rows: list[Row] = []
+    headers: list[Reference] = []
     n_corrupt = 0
     try:
         for packet in container.demux(stream):
             if packet.size:
                 rows.append((packet.pts, packet.dts, packet.size, packet.is_keyframe, packet.is_discard))
                 n_corrupt += packet.is_corrupt
+                if references is not None:
+                    headers.append(references(bytes(packet)))
     except av.FFmpegError:
         return _doubtful(rows, "the file cannot be read to its end", is_damaged=True)
     if n_corrupt:
@@ -71,7 +85,7 @@ def read_packets(container: InputContainer, stream: VideoStream) -> PacketIndex:
     rows = _with_first_dts(rows)
     if any(pts is None or dts is None for pts, dts, *_ in rows):
         return _doubtful(rows, "packets without time stamps")
-    return _index(np.array(rows, np.int64))
+    return _index(np.array(rows, np.int64), droppable(headers))
 
 
 def _with_first_dts(rows: list[Row]) -> list[Row]:
@@ -89,7 +103,9 @@ def _doubtful(rows: list[Row], doubt: str, *, is_damaged: bool = False) -> Packe
     return PacketIndex(
         pts=none,
         keyframe=none.astype(bool),
-        n_bytes=none,
+        position=none,
+        packet_bytes=none,
+        droppable=none.astype(bool),
         segments=[],
         doubt=doubt,
         n_packets=shown,
@@ -98,7 +114,7 @@ def _doubtful(rows: list[Row], doubt: str, *, is_damaged: bool = False) -> Packe
     )
 
 
-def _index(packets: npt.NDArray[np.int64]) -> PacketIndex:
+def _index(packets: npt.NDArray[np.int64], unneeded: npt.NDArray[np.bool_] | None = None) -> PacketIndex:
     pts, dts, size, key, discard = packets.T
     position = np.flatnonzero(discard == 0)
     position = position[np.argsort(pts[position], kind="stable")]  # in the order of presentation
@@ -118,7 +134,9 @@ def _index(packets: npt.NDArray[np.int64]) -> PacketIndex:
     return PacketIndex(
         pts=shown,
         keyframe=key[position].astype(bool),
-        n_bytes=size[position],
+        position=position,
+        packet_bytes=size,
+        droppable=key < 0 if unneeded is None else unneeded & (key == 0),
         segments=segments,
         doubt=doubt,
         n_packets=len(shown),
