@@ -18,6 +18,9 @@ from clips import CLIPS, decode, make_clip, painted, painted_number
 from framesift import Selection, export, extract, index, read_selection, select
 from framesift.errors import IntegrityError, NothingUsableError, ResourceError, UsageError
 from framesift.export.exporting import FORMATS, LAYOUTS
+from framesift.video.container import open_video
+from framesift.video.decode import Decoder, SegmentMismatchError
+from framesift.video.packets import Segment, read_packets
 from framesift.video.planes import Converter
 from real import video
 
@@ -645,3 +648,50 @@ def test_the_report_is_one_page_that_needs_nothing_else(tmp_path: Path) -> None:
     assert "<i>gone</i>" in shown_text
     assert all(f"#{frame.index}" in shown_text for frame in found.frames)
     assert "kmeans" in shown_text
+
+
+@pytest.mark.parametrize("wrong", ["others", "none", "fails"])
+def test_what_a_decoder_wrongly_leaves_out_is_noticed_and_decoded(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    def picks(decoder: Decoder, segment: Segment, pts: np.ndarray) -> Iterator[Any]:
+        calls.append(len(pts))
+        if wrong == "fails":
+            raise SegmentMismatchError("so the test says")
+        frames = decoder.segment(segment, read_pts(clip)[segment.start : segment.stop])
+        return frames if wrong == "others" else iter(())
+
+    calls: list[int] = []
+    monkeypatch.setattr(Decoder, "picks", picks)
+    with index(clip) as made:
+        chosen = select(made, 9, method="random")
+        export(chosen, tmp_path / "out")
+    assert calls
+    for frame in chosen.frames:
+        assert painted_number(np.asarray(Image.open(tmp_path / "out" / str(frame.file)).convert("L"))) == (
+            frame.index
+        )
+
+
+def test_frames_that_no_other_leans_on_are_not_decoded_in_vain(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[Any] = []
+    original = Decoder._decode
+
+    def note(decoder: Decoder, packet: Any) -> Any:
+        found = original(decoder, packet)
+        decoded.extend(found)
+        return found
+
+    with index(clip) as made:
+        chosen = select(made, 4, method="uniform")
+        monkeypatch.setattr(Decoder, "_decode", note)
+        export(chosen, tmp_path)
+    every = sum(frame.index % 12 + 1 for frame in chosen.frames)
+    assert len(decoded) < 0.8 * every
+
+
+def read_pts(path: Path) -> np.ndarray:
+    with open_video(path) as (container, stream):
+        return read_packets(container, stream).pts

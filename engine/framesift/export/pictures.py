@@ -114,7 +114,10 @@ class VideoPictures:
 
         proof = partial(content_hash, kernels=self.kernels, converter=converter)
         if not self.shortcuts:
-            return self._match(segment, frames, hand_on, threads, proof=proof)
+            rest = frames
+            if segment and all(frame in self.hashes for frame in frames):
+                rest = self._match(segment, rest, hand_on, threads, proof=proof, sparse=True)
+            return rest and self._match(segment, rest, hand_on, threads, proof=proof)
         # Their hashes are of pictures that the shortcuts changed: prove the frames by those, then decode them well.
         rest = self._match(segment, frames, _nowhere, threads, proof=proof, shortcuts=self.shortcuts)
         proven = frames[: len(frames) - len(rest)]
@@ -129,14 +132,18 @@ class VideoPictures:
         *,
         proof: Callable[[VideoFrame], int] | None = None,
         shortcuts: Mapping[str, str] | None = None,
+        sparse: bool = False,
     ) -> list[int]:
-        """Decode *frames* and have them taken up to the first that is missing or has another hash; return the rest."""
+        """Decode *frames* and have them taken up to the first that is missing or has another hash; return the rest.
+
+        *sparse*: leave out frames between them where the decoder thinks that it can.
+        """
         missing = list(frames)
         with (
             open_video(self.source.path, threads=threads, shortcuts=shortcuts) as (container, stream),
             contextlib.suppress(SegmentMismatchError),
         ):
-            for index, frame in self._decoded(Decoder(container, stream), segment, frames[-1]):
+            for index, frame in self._decoded(Decoder(container, stream), segment, frames, sparse):
                 if index != missing[0]:
                     continue
                 known = None if proof is None else self.hashes.get(index)
@@ -149,11 +156,13 @@ class VideoPictures:
         return missing
 
     def _decoded(
-        self, decoder: Decoder, segment: Segment | None, last: int
+        self, decoder: Decoder, segment: Segment | None, frames: list[int], sparse: bool
     ) -> Iterator[tuple[int, VideoFrame]]:
         if segment is None:
             return enumerate(decoder.sequence())
-        pts = self.timeline.pts[segment.start : last + 1]
+        if sparse:
+            return zip(frames, decoder.picks(segment, self.timeline.pts[frames]), strict=False)
+        pts = self.timeline.pts[segment.start : frames[-1] + 1]
         return enumerate(decoder.segment(segment, pts), segment.start)
 
 

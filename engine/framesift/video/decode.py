@@ -99,6 +99,25 @@ class Decoder:
                     return
         raise SegmentMismatchError(f"{found} frames where {len(pts)} were promised")
 
+    def picks(self, segment: Segment, pts: npt.NDArray[np.int64]) -> Iterator[VideoFrame]:
+        """The frames of *segment* that have these *pts*, in order, decoding no frame in vain that nothing leans on.
+
+        Which frame a decoder may leave out is its own knowledge: prove what comes out.
+
+        Raises
+        ------
+        SegmentMismatchError
+            Seeking does not reach the keyframe.
+        """
+        wanted, context = set(pts.tolist()), self.stream.codec_context
+        try:
+            for packet in chain(islice(self._from_keyframe(segment), segment.n_packets), [None]):
+                is_wanted = packet is None or packet.pts in wanted
+                context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
+                yield from (frame for frame in self._decode(packet) if frame.pts in wanted)
+        finally:
+            context.skip_frame = "DEFAULT"
+
     def _from_keyframe(self, segment: Segment) -> Packets:
         """Packets from the segment's keyframe on.
 
