@@ -1,5 +1,9 @@
 """Kernels on rows, against naive.py: integers exactly, float32 bit for bit (one chain of FMAs a distance)."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,16 +13,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
 from framesift_kernels.cpu._compile import _fma_python, fma
+from framesift_kernels.cpu._vector import ROWS, VECTORS, WIDTH, _to_float_python, to_float
 
 compiled_only = pytest.mark.skipif(config.DISABLE_JIT, reason="too many rows for plain Python")
 check = settings(deadline=None, max_examples=60)
 both_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+all_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
 
 
 def make_rows(rng, n, d, dtype):
     if dtype == np.uint8:
         return rng.integers(0, 256, (n, d), np.uint8)
-    return rng.normal(size=(n, d)).astype(np.float32)
+    return rng.normal(size=(n, d)).astype(dtype)
 
 
 def far(n, dtype):
@@ -40,13 +46,22 @@ def test_fma_rounds_once():
             assert fused(-a, b, c) == naive.fma(-a, b, c)
 
 
+def test_every_half_float_is_converted_exactly():
+    halves = np.arange(2**16, dtype=np.uint16)
+    expected = halves.view(np.float16).astype(np.float32)
+    step = 97 if config.DISABLE_JIT else 1
+    for convert in (_to_float_python, njit(lambda h: to_float(h))):
+        found = np.array([convert(h) for h in halves[::step]], np.float32)
+        assert_array_equal(found, expected[::step])
+
+
 # assign
 
 
-@both_dtypes
-@pytest.mark.parametrize("n", [0, 1, 7, 8, 9])  # 8 rows a block
-@pytest.mark.parametrize("d", [0, 1, 3, 4, 5])  # 4 dimensions a step
-@pytest.mark.parametrize("k", [1, 7, 8, 9])  # 8 lanes a vector
+@all_dtypes
+@pytest.mark.parametrize("n", [0, 1, ROWS - 1, ROWS, ROWS + 1])
+@pytest.mark.parametrize("d", [0, 1, 2, 5])
+@pytest.mark.parametrize("k", [1, WIDTH - 1, WIDTH, WIDTH + 1])
 def test_assign_matches_naive(kernels, rng, n, d, k, dtype):
     x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
     if dtype == np.uint8:
@@ -60,7 +75,7 @@ def test_assign_matches_naive(kernels, rng, n, d, k, dtype):
     assert_array_equal(sqdist, expected_sqdist)
 
 
-@pytest.mark.parametrize("k", [127, 128, 129, 257])  # 128 lanes a tile
+@pytest.mark.parametrize("k", [t * WIDTH + e for t in range(1, 2 * VECTORS + 2) for e in (-1, 0, 1)])
 def test_assign_to_many_centers(kernels, rng, k):
     centers = rng.permutation(k)[:, None].astype(np.float32) * np.ones(3, np.float32)
     order = rng.permutation(k)
@@ -71,8 +86,16 @@ def test_assign_to_many_centers(kernels, rng, k):
     assert_array_equal(sqdist, np.float32(3 / 16))
 
 
+@all_dtypes
+def test_half_floats_of_every_kind(kernels, dtype):
+    """Subnormal, the largest, both zeros, both signs: each is itself as float32."""
+    x = np.array([[0], [-0.0], [6e-8], [-6e-5], [1], [-2.5], [255]]).astype(dtype)
+    zero = np.zeros((1, 1), np.float32)
+    assert_array_equal(kernels.assign(x, zero)[1], x.astype(np.float32)[:, 0] ** 2)
+
+
 @compiled_only
-@both_dtypes
+@all_dtypes
 @pytest.mark.parametrize(
     ("n", "d", "k"), [(2**16 + 1, 3, 5), (3, 2**16 + 1, 2), (2, 2, 2**16 + 1), (50, 301, 130)]
 )
@@ -91,7 +114,7 @@ def test_assign_of_large_input_is_near_and_does_not_depend_on_blocks(kernels, rn
     assert single == sqdist[-1], "the other centres do not matter"
 
 
-@both_dtypes
+@all_dtypes
 def test_assign_without_centers(kernels, dtype):
     labels, sqdist = kernels.assign(np.ones((3, 2), dtype), np.empty((0, 2), np.float32))
     assert_array_equal(labels, -1)
@@ -196,3 +219,36 @@ def test_lower_distances_only_lowers(kernels, rng, dtype):
     x, sqdist = make_rows(rng, 9, 3, dtype), np.zeros(9, far(0, dtype).dtype)
     kernels.lower_distances(x, x[0], sqdist)
     assert_array_equal(sqdist, 0)
+
+
+# tiles
+
+_OTHER_TILES = """
+import sys
+import llvmlite.binding
+with_all = llvmlite.binding.get_host_cpu_features
+llvmlite.binding.get_host_cpu_features = lambda: dict.fromkeys(sys.argv[1:], True)
+from framesift_kernels.cpu import _vector
+llvmlite.binding.get_host_cpu_features = with_all
+import os
+import subprocess
+import sys
+
+import numpy as np
+import framesift_kernels
+rng = np.random.default_rng(0)
+x, centers = rng.normal(size=(100, 33)).astype(np.float32), rng.normal(size=(77, 33)).astype(np.float32)
+labels, sqdist = framesift_kernels.load("cpu").assign(x, centers)
+print(_vector.WIDTH, labels.tobytes().hex(), sqdist.tobytes().hex())
+"""
+
+
+@compiled_only
+@pytest.mark.parametrize(("features", "width"), [(("avx2", "f16c"), 8), ((), 4)])
+def test_results_do_not_depend_on_the_tiles(kernels, rng, tmp_path, features, width):
+    """Not compared: what such a processor's own code generator would make of them."""
+    x, centers = rng.normal(size=(100, 33)).astype(np.float32), rng.normal(size=(77, 33)).astype(np.float32)
+    labels, sqdist = kernels.assign(x, centers)
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    found = subprocess.check_output([sys.executable, "-c", _OTHER_TILES, *features], text=True, env=env)
+    assert found.split() == [str(width), labels.tobytes().hex(), sqdist.tobytes().hex()]

@@ -14,7 +14,7 @@ I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-Rows = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Rows = npt.NDArray[np.uint8] | npt.NDArray[np.float16] | npt.NDArray[np.float32]
 Region = tuple[int, int, int, int]
 """x1, x2, y1, y2: half-open pixel ranges of a plane."""
 
