@@ -111,3 +111,20 @@ def lower_distances(x, row, sqdist_before):
     else:
         now = np.array([sqdist(a, row) for a in x], np.float32)
     return np.minimum(sqdist_before, now)
+
+
+def kcenter_greedy(x, n, first=0, preselected=(), min_distance=0.0):
+    """Always the row farthest from all chosen; the first on a tie."""
+    chosen = sorted(set(preselected)) or [first]
+    picks, distances = ([], []) if len(preselected) else ([first], [np.float32(np.inf)])
+    near = [min(sqdist(row, x[c]) for c in chosen) for row in x]
+    while len(picks) < n:
+        left = [i for i in range(len(x)) if i not in chosen]
+        best = max(left, key=lambda i: (near[i], -i))
+        if np.sqrt(near[best]) < min_distance:
+            break
+        chosen.append(best)
+        picks.append(best)
+        distances.append(np.sqrt(near[best]))
+        near = [min(a, sqdist(row, x[best])) for a, row in zip(near, x, strict=True)]
+    return picks, distances

@@ -6,6 +6,7 @@ from .inspection import describe, describe_store, verify
 from .pipeline import extract
 from .progress import Progress
 from .selection.choice import select
+from .selection.kcenter import kcenter_greedy
 from .selection.kmeans import KMeans, kmeans
 from .selection.result import SelectedFrame, SelectedSource, Selection, read_selection
 
@@ -23,6 +24,7 @@ __all__ = [
     "export",
     "extract",
     "index",
+    "kcenter_greedy",
     "kmeans",
     "open_index",
     "read_selection",

@@ -42,6 +42,28 @@ class Kernels(Protocol):
 
     def lower_distances(self, x: Rows, row: Rows, sqdist: I64 | F32) -> None: ...
 
+    def lower_nearest(
+        self, x: Rows, rows: I64, centers: F32, first: int, sqdist: F32, nearest: I32
+    ) -> None: ...
+
+    def lower_grouped(
+        self, x: Rows, rows: I64, centers: F32, applied: I32, sqdist: F32, nearest: I32
+    ) -> int: ...
+
+    def pick_farthest(
+        self,
+        x: Rows,
+        rows: I64,
+        sqdist: F32,
+        nearest: I32,
+        applied: I32,
+        threshold: float,
+        centers: F32,
+        first: int,
+        picks: I64,
+        reached: F32,
+    ) -> int: ...
+
 
 def load(device: str) -> Kernels:
     """Return the kernels of *device*, ``"cpu"`` or ``"cuda"``.

@@ -25,13 +25,17 @@ def bits(x: Rows) -> Any:
     return x.view(np.uint16) if x.dtype == np.float16 else x
 
 
-def pack(centers: F32) -> F32:
-    """Lay out (k, d) centres as (vectors, d, WIDTH): lanes are centres. Lanes without one are infinitely far."""
+@kernel
+def pack(centers: F32) -> F32:  # IN (k, d), OUT (vectors, d, WIDTH)
+    """Lay out centres so that lanes are centres. Lanes without one are infinitely far."""
     k, d = centers.shape
-    vectors = -(-k // WIDTH)
-    padded = np.full((vectors * WIDTH, d), np.inf, np.float32)
-    padded[:k] = centers
-    return np.ascontiguousarray(padded.reshape(vectors, WIDTH, d).transpose(0, 2, 1))
+    packed = np.full((-(-k // WIDTH), d, WIDTH), np.inf, np.float32)
+    for v in range(len(packed)):
+        first = v * WIDTH
+        for j in range(d):
+            for lane in range(min(WIDTH, k - first)):
+                packed[v, j, lane] = centers[first + lane, j]
+    return packed
 
 
 @kernel
@@ -79,29 +83,28 @@ def lower(
     x: Rows,  # IN  (n, d)
     rows: I64,  # IN  (m,) rows of x
     packed: F32,  # IN  (vectors, d, WIDTH)
-    start: int,
-    stop: int,
+    first: int,
     sqdist: F32,  # INOUT  (n,)
     nearest: I32,  # INOUT  (n,)
 ) -> None:
-    """Take the centres of ``packed[start:stop]`` into account: ``sqdist[i]`` and ``nearest[i]`` of each of *rows*.
+    """Take the packed centres into account: ``sqdist[i]`` and ``nearest[i]`` of each of *rows*.
 
-    ``sqdist[i] = min(sqdist[i], |x[i] - c|**2)``; *nearest* follows, the lowest index on a tie, and stays as it
-    is if nothing is nearer than before.
+    ``sqdist[i] = min(sqdist[i], |x[i] - c|**2)``; *nearest* follows, the lowest index on a tie, counted from
+    *first*, and stays as it is if nothing is nearer than before.
     """
     block = np.zeros((ROWS, x.shape[1]), np.float32)
     values = np.empty((ROWS, VECTORS * WIDTH), np.float32)
     best = np.empty((ROWS, WIDTH), np.float32)
     index = np.zeros((ROWS, WIDTH), np.int32)
-    for first in range(0, len(rows), ROWS):
-        n = fetch(x, rows, first, block)
+    for start in range(0, len(rows), ROWS):
+        n = fetch(x, rows, start, block)
         best[:] = np.inf
-        for at in range(start, stop, VECTORS):
-            vectors = min(VECTORS, stop - at)
+        for at in range(0, len(packed), VECTORS):
+            vectors = min(VECTORS, len(packed) - at)
             distances(block, packed, at, vectors, values)
-            keep_lowest(values, vectors, at * WIDTH, best, index)
+            keep_lowest(values, vectors, first + at * WIDTH, best, index)
         for r in range(n):
-            i = rows[first + r]
+            i = rows[start + r]
             value, center = lowest(best, index, r)
             if value < sqdist[i]:
                 sqdist[i], nearest[i] = value, center

@@ -30,6 +30,5 @@ def assign(x: Rows, centers: F32) -> tuple[I32, F32]:
 
     labels = np.full(len(x), min(len(centers), 1) - 1, np.int32)
     sqdist = np.full(len(x), np.inf, np.float32)
-    packed = pack(centers)
-    lower(bits(x), np.arange(len(x)), packed, 0, len(packed), sqdist, labels)
+    lower(bits(x), np.arange(len(x)), pack(centers), 0, sqdist, labels)
     return labels, sqdist
