@@ -113,6 +113,17 @@ def lower_distances(x, row, sqdist_before):
     return np.minimum(sqdist_before, now)
 
 
+def lower_nearest(x, rows, centers, first, before, nearest):
+    """Squared distance and number of the nearest centre of some rows, those known before taken into account."""
+    now, number = before.copy(), nearest.copy()
+    for i in rows:
+        for c in range(first, len(centers)):
+            value = sqdist(x[i], centers[c])
+            if value < now[i]:
+                now[i], number[i] = value, c
+    return now, number
+
+
 def kcenter_greedy(x, n, first=0, preselected=(), min_distance=0.0):
     """Always the row farthest from all chosen; the first on a tie."""
     chosen = sorted(set(preselected)) or [first]

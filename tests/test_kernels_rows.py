@@ -221,6 +221,121 @@ def test_lower_distances_only_lowers(kernels, rng, dtype):
     assert_array_equal(sqdist, 0)
 
 
+# lower_nearest, lower_grouped
+
+
+@all_dtypes
+@pytest.mark.parametrize(("n", "d", "k", "first"), [(0, 3, 2, 0), (9, 0, 2, 0), (9, 3, 5, 5), (9, 3, 21, 3)])
+def test_lower_nearest_matches_naive(kernels, rng, n, d, k, first, dtype):
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
+    rows = rng.permutation(n)[: n // 2 + 1]
+    sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
+    sqdist[::3] = 0.5
+    sqdist[1::3] = -1
+    expected = naive.lower_nearest(x, rows, centers, first, sqdist, nearest)
+
+    kernels.lower_nearest(x, rows, centers, first, sqdist, nearest)
+
+    assert_array_equal(sqdist, expected[0])
+    assert_array_equal(nearest, expected[1])
+
+
+@all_dtypes
+@pytest.mark.parametrize("spread", [0.01, 1])
+@pytest.mark.parametrize(("n", "d", "k"), [(1, 2, 3), (40, 2, 30), (12, 5, 17)])
+def test_lower_grouped_is_lower_nearest(kernels, rng, n, d, k, spread, dtype):
+    centers = make_rows(rng, k, d, np.float32) * 10
+    known = max(1, k // 2)
+    x = (centers[rng.integers(k, size=n)] + spread * make_rows(rng, n, d, np.float32)).astype(np.float32)
+    x = x.clip(0, 255).astype(dtype) if dtype == np.uint8 else x.astype(dtype)
+    applied = rng.integers(1, known + 1, n).astype(np.int32)
+    sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
+    for i in range(n):
+        kernels.lower_nearest(x, np.array([i]), centers[: applied[i]], 0, sqdist, nearest)
+    expected, number = sqdist.copy(), nearest.copy()
+    kernels.lower_nearest(x, np.arange(n), centers, 0, expected, number)
+
+    rows = np.argsort(nearest)
+    computed = kernels.lower_grouped(x, rows, centers, applied, sqdist, nearest)
+
+    assert_array_equal(sqdist, expected)
+    own = naive.sqdist if d else lambda *_: 0
+    assert all(own(x[i], centers[nearest[i]]) == sqdist[i] for i in range(n))
+    assert 0 <= computed <= n * k
+
+
+@compiled_only
+def test_lower_grouped_leaves_out_what_is_far(kernels, rng):
+    centers = rng.normal(size=(200, 8)).astype(np.float32) * 100
+    x = np.repeat(centers, 10, axis=0) + rng.normal(size=(2000, 8)).astype(np.float32)
+    sqdist, nearest = np.full(2000, np.inf, np.float32), np.zeros(2000, np.int32)
+    kernels.lower_nearest(x, np.arange(2000), centers[:100], 0, sqdist, nearest)
+    applied, rows = np.full(2000, 100, np.int32), np.argsort(nearest)
+    near = rows[nearest[rows] == np.arange(2000)[rows] // 10]  # rows whose own centre is there
+    assert kernels.lower_grouped(x, near, centers, applied, sqdist, nearest) == 0
+
+
+def test_pruning_leaves_room_for_rounding(kernels):
+    """a, row and c on a line, |a - c| twice |a - row| to the last bit: c may win by rounding, and is computed."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        step = rng.normal(size=(1, 3)).astype(np.float32)
+        centers = np.concatenate([0 * step, 2 * step * (1 - 2.0**-23)]).astype(np.float32)
+        sqdist, nearest = np.full(1, np.inf, np.float32), np.zeros(1, np.int32)
+        kernels.lower_nearest(step, np.array([0]), centers[:1], 0, sqdist, nearest)
+        kernels.lower_grouped(step, np.array([0]), centers, np.ones(1, np.int32), sqdist, nearest)
+        assert sqdist[0] == min(naive.sqdist(step[0], c) for c in centers)
+
+
+# pick_farthest
+
+
+@all_dtypes
+@pytest.mark.parametrize("levels", [2, 1000])
+@pytest.mark.parametrize(("n", "d", "p"), [(1, 2, 3), (30, 0, 5), (30, 3, 30), (9, 3, 4)])
+def test_pick_farthest_is_greedy(kernels, rng, n, d, p, levels, dtype):
+    x = rng.integers(0, levels, (n, d)).clip(0, 255).astype(dtype)
+    picked, distances = naive.kcenter_greedy(x, min(n, p + 1))
+    centers = np.empty((p + 1, d), np.float32)
+    centers[0] = x[0]
+    sqdist, nearest, applied = np.full(n, np.inf, np.float32), np.zeros(n, np.int32), np.ones(n, np.int32)
+    kernels.lower_nearest(x, np.arange(n), centers[:1], 0, sqdist, nearest)
+    sqdist[0] = -1
+    picks, reached = np.empty(p, np.int64), np.empty(p, np.float32)
+
+    count = kernels.pick_farthest(x, np.arange(n), sqdist, nearest, applied, 0.0, centers, 1, picks, reached)
+
+    assert picks[:count].tolist() == picked[1:]
+    assert_array_equal(np.sqrt(reached[:count]), np.array(distances[1:], np.float32))
+    assert_array_equal(centers[1 : count + 1], x[picks[:count]].astype(np.float32))
+    assert (sqdist[picked] == -1).all()
+
+
+@compiled_only
+@pytest.mark.parametrize("n", [127, 128, 129, 5000])
+def test_pick_farthest_stops_at_the_threshold_and_says_what_it_applied(kernels, rng, n):
+    x, rows = rng.normal(size=(2 * n, 4)).astype(np.float32), np.arange(0, 2 * n, 2)
+    centers = np.zeros((n, 4), np.float32)
+    sqdist, nearest = np.full(2 * n, np.inf, np.float32), np.zeros(2 * n, np.int32)
+    kernels.lower_nearest(x, rows, centers[:1], 0, sqdist, nearest)
+    applied = np.full(2 * n, 1, np.int32)
+    picks, reached = np.empty(n - 1, np.int64), np.empty(n - 1, np.float32)
+
+    count = kernels.pick_farthest(x, rows, sqdist, nearest, applied, 1.0, centers, 1, picks, reached)
+
+    assert 0 < count < n - 1
+    assert (reached[:count] >= 1).all()
+    assert (np.diff(reached[:count]) <= 0).all()
+    left = rows[sqdist[rows] >= 0]
+    assert (sqdist[left] < 1).all()
+    assert np.isinf(sqdist[1::2]).all(), "rows not asked for"
+    for row in left[:: max(1, len(left) // 50)]:
+        assert 1 <= applied[row] <= count + 1
+        known = [naive.sqdist(x[row], c) for c in centers[: applied[row]]]
+        assert sqdist[row] == min(known)
+        assert nearest[row] == int(np.argmin(known))
+
+
 # tiles
 
 _OTHER_TILES = """

@@ -1,11 +1,10 @@
 """Greedy k-center over vectors that are read in blocks: the same picks, in a handful of passes."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from framesift_kernels import I64, Kernels, Rows
+from framesift_kernels import F32, I64, Kernels, Rows
 
 from ..features.matrix import Matrix
 from ..features.vectors import in_threads
@@ -17,30 +16,45 @@ _ENOUGH = 0.5
 """Share of the candidates that must be out of reach of all unread blocks before they are picked among."""
 
 
-@dataclass(slots=True)
 class _Candidates:
-    """The farthest of the rows read in this round, and how far a row is at most that is not among them."""
+    """The farthest of the rows read in a round, and how far a row is at most that is not among them."""
 
-    most: int
-    indices: I64
-    x: Rows
-    beyond: float = -1.0
+    def __init__(self, most: int, bounds: Bounds) -> None:
+        self.most = most
+        self.beyond = -1.0
+        self._bounds = bounds
+        self._indices: list[I64] = []
+        self._x: list[Rows] = []
 
-    @staticmethod
-    def none(most: int, d: int, dtype: Any) -> "_Candidates":
-        return _Candidates(most, np.empty(0, np.int64), np.empty((0, d), dtype))
+    def __len__(self) -> int:
+        return sum(map(len, self._indices))
 
-    def add(self, found: list[tuple[I64, Rows]], bounds: Bounds) -> None:
-        """Keep the farthest of all; on a tie the first."""
-        self.indices = np.concatenate([self.indices, *(indices for indices, _ in found)])
-        x: Any = np.concatenate([self.x, *(rows for _, rows in found)])
-        order = np.lexsort((self.indices, -bounds.sqdist[self.indices]))
-        if len(order) > self.most:
-            self.beyond = max(self.beyond, float(bounds.sqdist[self.indices[order[self.most]]]))
-        kept = order[: self.most]
-        kept = kept[np.argsort(self.indices[kept])]
-        self.x = x[kept]
-        self.indices = self.indices[kept]
+    def add(self, found: list[tuple[I64, Rows]]) -> None:
+        """Take some more; there may be twice *most* for a while."""
+        self._indices += [indices for indices, _ in found]
+        self._x += [x for _, x in found]
+        if len(self) > 2 * self.most:
+            self.cut()
+
+    def cut(self) -> None:
+        """Keep the farthest *most*, on a tie the first."""
+        if len(self) > self.most:
+            indices, x = self.gather()
+            order = np.lexsort((indices, -self._bounds.sqdist[indices]))
+            self.beyond = float(self._bounds.sqdist[indices[order[self.most]]])
+            kept = np.sort(order[: self.most])
+            self._indices, self._x = [indices[kept]], [x[kept]]
+
+    def count(self, least: np.float32) -> int:
+        """How many are *least* away, squared."""
+        sqdist = self._bounds.sqdist
+        return sum(int(np.count_nonzero(sqdist[indices] >= least)) for indices in self._indices)
+
+    def gather(self) -> tuple[I64, Any]:
+        """All of them, in order."""
+        indices: Any = np.concatenate(self._indices)
+        order = np.argsort(indices)
+        return indices[order], np.concatenate(self._x)[order]
 
 
 def pick_in_blocks(matrix: Matrix, bounds: Bounds, picks: Picks, kernels: Kernels, max_bytes: int) -> None:
@@ -50,44 +64,49 @@ def pick_in_blocks(matrix: Matrix, bounds: Bounds, picks: Picks, kernels: Kernel
     keeps the farthest rows. Once enough of these are farther than any row of the blocks left can be, it picks among
     them, until none is. A pass over the data serves as many picks as that gives.
     """
-    n, d = matrix.shape
+    d = matrix.shape[1]
     blocks = matrix.slices
     starts = np.array([block.start for block in blocks])
     applied = np.zeros(len(blocks), np.int64)
-    most = max(_MIN_CANDIDATES, max_bytes // 4 // max(1, d * (matrix.dtype.itemsize + 4)))
+    most = max(_MIN_CANDIDATES, max_bytes // 8 // max(1, d * matrix.dtype.itemsize))
     while not picks.complete:
         farthest = np.maximum.reduceat(bounds.sqdist, starts)
         if farthest.max() < picks.lowest:
             return
-        candidates = _Candidates.none(most, d, matrix.dtype)
+        candidates = _Candidates(most, bounds)
         order = np.argsort(-farthest, kind="stable")
-        at = 0
-        while True:
-            unread = float(farthest[order[at]]) if at < len(order) else -1.0
-            rows, tau = _settled(candidates, bounds, unread)
-            if at == len(order) or len(rows) >= _ENOUGH * min(most, n):
-                break
+        at, unread = 0, np.inf
+        while at < len(order) and candidates.count(_above(unread, candidates.beyond)) < _ENOUGH * most:
             wave = np.sort(order[at : at + 2 * count_threads(None)])
             at += len(wave)
+            unread = float(farthest[order[at]]) if at < len(order) else -1.0
             found = _read(
                 matrix, [blocks[b] for b in wave], applied[wave], bounds, picks, candidates, kernels
             )
             applied[wave] = picks.n_centers
-            candidates.add(found, bounds)
-        _pick(candidates, rows, max(tau, picks.lowest), bounds, picks, kernels)
+            candidates.add(found)
+        if not candidates.count(_above(unread, candidates.beyond)):
+            candidates.cut()
+        indices, x = candidates.gather()
+        rows, tau = _settled(bounds.sqdist[indices], unread, candidates.beyond)
+        _pick(x[rows], indices[rows], max(tau, picks.lowest), bounds, picks, kernels)
 
 
-def _settled(candidates: _Candidates, bounds: Bounds, unread: float) -> tuple[I64, np.float32]:
+def _above(unread: float, beyond: float) -> np.float32:
+    """The least that is more than any row is away that is no candidate."""
+    most = max(unread, beyond)
+    return np.float32(0) if most < 0 else np.nextafter(np.float32(most), np.float32(np.inf))
+
+
+def _settled(values: F32, unread: float, beyond: float) -> tuple[I64, np.float32]:
     """Candidates that are picked before any other row can be, and a threshold that holds as long as they do.
 
     They are farther than all others. If there are none, because more rows are equally far than fit, and none is
     farther, they are the first of those; these are picked in order.
     """
-    values = bounds.sqdist[candidates.indices]
-    beyond = max(unread, candidates.beyond)
-    tau = np.float32(0) if beyond < 0 else np.nextafter(np.float32(beyond), np.float32(np.inf))
+    tau = _above(unread, beyond)
     rows = np.flatnonzero(values >= tau)
-    if not len(rows) and len(values) and unread < values.max() == candidates.beyond:
+    if not len(rows) and unread < values.max() == beyond:
         tau = values.max()
         rows = np.flatnonzero(values == tau)
     return rows, tau
@@ -119,17 +138,13 @@ def _read(
     return in_threads(read, len(blocks), 1)
 
 
-def _pick(
-    candidates: _Candidates, rows: I64, tau: np.float32, bounds: Bounds, picks: Picks, kernels: Kernels
-) -> None:
-    """Pick among *rows* of the candidates, in memory, and return to all rows what that found out."""
-    indices, before = candidates.indices[rows], picks.n_picked
+def _pick(x: Rows, indices: I64, tau: np.float32, bounds: Bounds, picks: Picks, kernels: Kernels) -> None:
+    """Pick among the candidates *x*, in memory, and return to all rows what that found out."""
+    before = picks.n_picked
     local = Bounds(
-        bounds.sqdist[indices],
-        bounds.nearest[indices],
-        np.full(len(rows), picks.n_centers, np.int32),
+        bounds.sqdist[indices], bounds.nearest[indices], np.full(len(x), picks.n_centers, np.int32)
     )
-    pick_in_memory(candidates.x[rows], local, picks, tau, kernels)
+    pick_in_memory(x, local, picks, tau, kernels)
     picked = picks.indices[before : picks.n_picked]
     picked[:] = indices[picked]
     bounds.sqdist[indices] = local.sqdist
