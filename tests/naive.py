@@ -139,3 +139,32 @@ def kcenter_greedy(x, n, first=0, preselected=(), min_distance=0.0):
         distances.append(np.sqrt(near[best]))
         near = [min(a, sqdist(row, x[best])) for a, row in zip(near, x, strict=True)]
     return picks, distances
+
+
+def rle_encode(mask, columns):
+    """Runs of zeros and ones in turn, zeros first."""
+    counts, value = [0], 0
+    for pixel in (np.asarray(mask) != 0).ravel(order="F" if columns else "C"):
+        if pixel != value:
+            counts.append(0)
+            value = pixel
+        counts[-1] += 1
+    return counts
+
+
+def rle_decode(counts, shape, columns):
+    values = [i % 2 for i, count in enumerate(counts) for _ in range(count)]
+    return np.array(values, np.uint8).reshape(shape, order="F" if columns else "C")
+
+
+def rle_to_string(counts):
+    """From the fourth on differences; signed groups of 5 bits, the lowest first, 32 where more follow, plus 48."""
+    text = ""
+    for i, count in enumerate(counts):
+        value = int(count) - (int(counts[i - 2]) if i > 2 else 0)
+        groups = 1
+        while not -(2 ** (5 * groups - 1)) <= value < 2 ** (5 * groups - 1):
+            groups += 1
+        for g in range(groups):
+            text += chr(48 + ((value >> 5 * g) & 31) + (32 if g < groups - 1 else 0))
+    return text

@@ -1,5 +1,6 @@
 """Picks the frames worth labelling out of hours of video."""
 
+from . import masks
 from .export.exporting import export
 from .index import Index, index, open_index
 from .inspection import describe, describe_store, verify
@@ -26,6 +27,7 @@ __all__ = [
     "index",
     "kcenter_greedy",
     "kmeans",
+    "masks",
     "open_index",
     "read_selection",
     "select",

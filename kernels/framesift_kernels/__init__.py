@@ -1,6 +1,6 @@
 """Compiled kernels: arrays in, arrays out. One module a device, every module with the same functions."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,24 @@ class Kernels(Protocol):
         picks: I64,
         reached: F32,
     ) -> int: ...
+
+    def rle_encode(self, mask: U8, columns: bool) -> I64: ...
+
+    def rle_decode(self, counts: I64, mask: U8, columns: bool) -> None: ...
+
+    def rle_value_changes(self, values: npt.NDArray[Any], start: int, back: int) -> I64: ...
+
+    def rle_to_string(self, counts: I64) -> bytes: ...
+
+    def rle_from_string(self, text: bytes) -> I64 | None: ...
+
+    def rle_merge(self, a: I64, b: I64, both: bool) -> I64: ...
+
+    def rle_box(self, counts: I64, height: int) -> tuple[int, int, int, int]: ...
+
+    def rle_overlaps(
+        self, a: I64, a_offsets: I64, a_boxes: I64, b: I64, b_offsets: I64, b_boxes: I64
+    ) -> F64: ...
 
 
 def load(device: str) -> Kernels:

@@ -9,6 +9,14 @@ from .lower_nearest import lower_nearest
 from .luminance import luminance
 from .motion_energy import motion_energy
 from .pick_farthest import pick_farthest
+from .rle_box import rle_box
+from .rle_decode import rle_decode
+from .rle_encode import rle_encode
+from .rle_from_string import rle_from_string
+from .rle_merge import rle_merge
+from .rle_overlaps import rle_overlaps
+from .rle_to_string import rle_to_string
+from .rle_value_changes import rle_value_changes
 from .sharpness import sharpness
 from .thumbnail import thumbnail
 
@@ -22,6 +30,14 @@ __all__ = [
     "luminance",
     "motion_energy",
     "pick_farthest",
+    "rle_box",
+    "rle_decode",
+    "rle_encode",
+    "rle_from_string",
+    "rle_merge",
+    "rle_overlaps",
+    "rle_to_string",
+    "rle_value_changes",
     "sharpness",
     "thumbnail",
 ]

@@ -309,17 +309,17 @@ def _count_trailing_zeros_python(value: Any) -> np.uint64:
     return np.uint64((number & -number).bit_length() - 1 if number else 64)
 
 
-def _make(typing: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
+def make(typing: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
     disabled: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
     return plain if disabled else cast(Callable[..., Any], intrinsic(typing))
 
 
-distances_1 = _make(_distances(1), _distances_python(1))
-distances_2 = _make(_distances(2), _distances_python(2))
-distances_3 = _make(_distances(3), _distances_python(3))
-distances_4 = _make(_distances(4), _distances_python(4))
-keep_lowest = _make(_keep_lowest, _keep_lowest_python)
-lowest = _make(_lowest, _lowest_python)
-approach = _make(_approach, _approach_python)
-to_float = _make(_to_float_typing, _to_float_python)
-count_trailing_zeros = _make(_count_trailing_zeros, _count_trailing_zeros_python)
+distances_1 = make(_distances(1), _distances_python(1))
+distances_2 = make(_distances(2), _distances_python(2))
+distances_3 = make(_distances(3), _distances_python(3))
+distances_4 = make(_distances(4), _distances_python(4))
+keep_lowest = make(_keep_lowest, _keep_lowest_python)
+lowest = make(_lowest, _lowest_python)
+approach = make(_approach, _approach_python)
+to_float = make(_to_float_typing, _to_float_python)
+count_trailing_zeros = make(_count_trailing_zeros, _count_trailing_zeros_python)
