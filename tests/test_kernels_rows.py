@@ -171,6 +171,42 @@ def test_cluster_sums_of_many_rows(kernels):
     assert_array_equal(counts, [n])
 
 
+# assign_sums, potentials
+
+
+@all_dtypes
+@pytest.mark.parametrize("n", [0, 1, ROWS, ROWS + 1])
+@pytest.mark.parametrize(("d", "k"), [(0, 1), (3, 1), (3, WIDTH + 1)])
+def test_assign_sums_is_assign_and_the_sums(kernels, rng, n, d, k, dtype):
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
+    labels, sqdist = np.full(n, -9, np.int32), np.full(n, -9, np.float32)
+
+    sums, counts = kernels.assign_sums(x, centers, labels, sqdist)
+
+    expected_labels, expected_sqdist = naive.assign(x, centers)
+    assert_array_equal(labels, expected_labels)
+    assert_array_equal(sqdist, expected_sqdist)
+    expected_sums, expected_counts = naive.cluster_sums(x, expected_labels, k)
+    assert sums.dtype == (np.int64 if dtype == np.uint8 else np.float64)
+    assert_array_equal(sums, expected_sums)
+    assert_array_equal(counts, expected_counts)
+
+
+@all_dtypes
+@pytest.mark.parametrize(("n", "d", "t"), [(0, 2, 3), (1, 0, 1), (ROWS + 1, 3, 2), (9, 2, 2 * WIDTH + 1)])
+def test_potentials_match_naive(kernels, rng, n, d, t, dtype):
+    x, candidates = make_rows(rng, n, d, dtype), make_rows(rng, t, d, np.float32)
+    sqdist = np.abs(make_rows(rng, 1, n, np.float32)[0]) * 2
+
+    totals = kernels.potentials(x, candidates, sqdist)
+
+    assert totals.dtype == np.float64
+    expected = [
+        sum(float(min(s, naive.sqdist(a, c))) for a, s in zip(x, sqdist, strict=True)) for c in candidates
+    ]
+    assert totals.tolist() == expected
+
+
 # lower_distances
 
 

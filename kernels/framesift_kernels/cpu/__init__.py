@@ -1,6 +1,7 @@
 """Kernels for the CPU, compiled by Numba at their first call and cached on disk."""
 
 from .assign import assign
+from .assign_sums import assign_sums
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
 from .lower_distances import lower_distances
@@ -9,6 +10,7 @@ from .lower_nearest import lower_nearest
 from .luminance import luminance
 from .motion_energy import motion_energy
 from .pick_farthest import pick_farthest
+from .potentials import potentials
 from .rle_box import rle_box
 from .rle_decode import rle_decode
 from .rle_encode import rle_encode
@@ -22,6 +24,7 @@ from .thumbnail import thumbnail
 
 __all__ = [
     "assign",
+    "assign_sums",
     "cluster_sums",
     "content_hash",
     "lower_distances",
@@ -30,6 +33,7 @@ __all__ = [
     "luminance",
     "motion_energy",
     "pick_farthest",
+    "potentials",
     "rle_box",
     "rle_decode",
     "rle_encode",

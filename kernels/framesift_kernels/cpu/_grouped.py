@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import F32, I32, I64, Rows
 from ._compile import kernel
-from ._rows import distances, fetch, pack
-from ._vector import ROWS, VECTORS, WIDTH, keep_lowest, lowest
+from ._rows import distances, lower, pack
+from ._vector import ROWS, VECTORS, WIDTH
 
 _TINY = 1e-30  # below this, squares underflow and the relative error has no bound
 
@@ -42,16 +42,20 @@ def lower_groups(
     pairs, start = 0, 0
     while start < len(rows):
         groups = _next_groups(rows, start, nearest, applied, sqdist, starts, oldest, reach)
+        least = k
         for g in range(groups):
-            block[g] = centers[nearest[rows[starts[g]]]]
-        _between(block, packed, (oldest[:groups].min() - first) // WIDTH, values, between)
+            least = min(least, oldest[g])
+            near = nearest[rows[starts[g]]]
+            for j in range(d):
+                block[g, j] = centers[near, j]
+        _between(block, packed, (least - first) // WIDTH, values, between)
         for g in range(groups):
-            n = _keep(between[g, oldest[g] - first : k - first], oldest[g], reach[g], slack(d), kept)
+            n = _keep(between, g, first, oldest[g], k, reach[g], slack(d), kept)
             if n:
                 pairs += n * (starts[g + 1] - starts[g])
-                vectors = _gather(centers, kept[:n], some)
+                vectors = _gather(centers, kept, n, some)
                 group = rows[starts[g] : starts[g + 1]]
-                _lower_some(x, group, some[:vectors], kept, block, values, sqdist, nearest)
+                lower(x, group, some[:vectors], kept, sqdist, nearest)
         start = starts[groups]
     return pairs
 
@@ -100,53 +104,32 @@ def _between(
 
 
 @kernel
-def _keep(between: F32, first: int, reach: np.float32, room: float, kept: I32) -> int:
-    """Number of the centres that may be nearer than *reach*, squared, and in *kept* which."""
+def _keep(
+    between: F32,  # IN  (ROWS, lanes)
+    group: int,
+    first: int,
+    start: int,
+    stop: int,
+    reach: np.float32,
+    room: float,
+    kept: I32,  # OUT  (>= stop - start,)
+) -> int:
+    """How many of the centres start to stop may be nearer than *reach*, squared, and in *kept* which."""
     limit = 4 * np.float64(reach) * (1 + room) + _TINY
     n = 0
-    for at in range(len(between)):
-        kept[n] = first + at
-        n += not (limit <= between[at] < np.inf)
+    for center in range(start, stop):
+        kept[n] = center
+        n += not (limit <= between[group, center - first] < np.inf)
     return n
 
 
 @kernel
-def _gather(centers: F32, kept: I32, some: F32) -> int:
-    """Pack the centres kept, and return how many vectors they are."""
-    n, d = len(kept), centers.shape[1]
+def _gather(centers: F32, kept: I32, n: int, some: F32) -> int:
+    """Pack the first n centres kept, and return how many vectors they are."""
+    d = centers.shape[1]
     vectors = -(-n // WIDTH)
     for at in range(vectors * WIDTH):
         v, lane = at // WIDTH, at % WIDTH
-        if at < n:
-            row = centers[kept[at]]
-            for j in range(d):
-                some[v, j, lane] = row[j]
-        else:
-            some[v, :, lane] = np.inf
+        for j in range(d):
+            some[v, j, lane] = centers[kept[at], j] if at < n else np.float32(np.inf)
     return vectors
-
-
-@kernel
-def _lower_some(
-    x: Rows,  # IN  (n, d)
-    rows: I64,  # IN  (m,)
-    packed: F32,  # IN  (vectors, d, WIDTH)
-    numbers: I32,  # IN  (>= lanes with a centre,)
-    block: F32,  # scratch  (ROWS, d)
-    values: F32,  # scratch  (ROWS, VECTORS * WIDTH)
-    sqdist: F32,  # INOUT  (n,)
-    nearest: I32,  # INOUT  (n,)
-) -> None:
-    best, index = np.empty((ROWS, WIDTH), np.float32), np.zeros((ROWS, WIDTH), np.int32)
-    for start in range(0, len(rows), ROWS):
-        n = fetch(x, rows, start, block)
-        best[:] = np.inf
-        for at in range(0, len(packed), VECTORS):
-            vectors = min(VECTORS, len(packed) - at)
-            distances(block, packed, at, vectors, values)
-            keep_lowest(values, vectors, at * WIDTH, best, index)
-        for r in range(n):
-            i = rows[start + r]
-            value, lane = lowest(best, index, r)
-            if value < sqdist[i]:
-                sqdist[i], nearest[i] = value, numbers[lane]

@@ -72,42 +72,20 @@ def value_changes(values: Any, data: U8, start: int, back: int) -> I64:  # IN (n
 
 
 @kernel
-def encode_rows(mask: U8) -> I64:  # IN (h * w,)
-    """Run lengths in row order; the first is of zeros."""
-    size = len(mask)
-    if size == 0:
-        return np.zeros(1, np.int64)
-    found = changes(mask, 1, 1)
-    lead = np.int64(mask[0] != 0)
-    counts = np.empty(len(found) + 1 + lead, np.int64)
+def runs(places: I64, size: int, lead: int) -> I64:
+    """Lengths between the places at which the value changes; *lead* is 1 if a first run of none is to be added."""
+    counts = np.empty(len(places) + 1 + lead, np.int64)
     counts[0] = 0
     before = 0
-    for i in range(len(found)):
-        counts[lead + i] = found[i] - before
-        before = found[i]
-    counts[lead + len(found)] = size - before
+    for i in range(len(places)):
+        counts[lead + i] = places[i] - before
+        before = places[i]
+    counts[lead + len(places)] = size - before
     return counts
 
 
 @kernel
-def encode_columns(mask: U8, flat: U8) -> I64:  # IN (h, w), IN (h * w,) the same
-    """Run lengths in column order; the first is of zeros."""
-    height, width = mask.shape
-    if mask.size == 0:
-        return np.zeros(1, np.int64)
-    found = changes(flat, width, width)
-    ends = _place_columns(mask, found)
-    counts = np.empty(len(ends) + 1, np.int64)
-    before = 0
-    for i in range(len(ends)):
-        counts[i] = ends[i] - before
-        before = ends[i]
-    counts[len(ends)] = height * width - before
-    return counts
-
-
-@kernel
-def _place_columns(mask: U8, found: I64) -> I64:
+def columns_of(mask: U8, found: I64) -> I64:
     """Positions in column order at which the value changes, from the changes within columns, in order of rows."""
     height, width = mask.shape
     at = np.zeros(width + 1, np.int64)  # where the column's changes begin

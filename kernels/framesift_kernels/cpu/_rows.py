@@ -83,14 +83,14 @@ def lower(
     x: Rows,  # IN  (n, d)
     rows: I64,  # IN  (m,) rows of x
     packed: F32,  # IN  (vectors, d, WIDTH)
-    first: int,
+    numbers: I32,  # IN  (>= lanes with a centre,)
     sqdist: F32,  # INOUT  (n,)
     nearest: I32,  # INOUT  (n,)
 ) -> None:
     """Take the packed centres into account: ``sqdist[i]`` and ``nearest[i]`` of each of *rows*.
 
-    ``sqdist[i] = min(sqdist[i], |x[i] - c|**2)``; *nearest* follows, the lowest index on a tie, counted from
-    *first*, and stays as it is if nothing is nearer than before.
+    ``sqdist[i] = min(sqdist[i], |x[i] - c|**2)``; *nearest* follows, the number of the first lane on a tie, and
+    stays as it is if nothing is nearer than before.
     """
     block = np.zeros((ROWS, x.shape[1]), np.float32)
     values = np.empty((ROWS, VECTORS * WIDTH), np.float32)
@@ -102,9 +102,9 @@ def lower(
         for at in range(0, len(packed), VECTORS):
             vectors = min(VECTORS, len(packed) - at)
             distances(block, packed, at, vectors, values)
-            keep_lowest(values, vectors, first + at * WIDTH, best, index)
+            keep_lowest(values, vectors, at * WIDTH, best, index)
         for r in range(n):
             i = rows[start + r]
-            value, center = lowest(best, index, r)
+            value, lane = lowest(best, index, r)
             if value < sqdist[i]:
-                sqdist[i], nearest[i] = value, center
+                sqdist[i], nearest[i] = value, numbers[lane]

@@ -58,14 +58,14 @@ class _Block:
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
         self.context, self.b = context, builder
-        self.types, self.args = signature.args, args
+        self.signature, self.args = signature, args
         self._fma = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(_V, [_V] * 3), f"llvm.fma.v{WIDTH}f32"
         )
 
     def array(self, at: int) -> Any:
         """Struct of the array that is argument *at*: data, shape."""
-        return self.context.make_array(self.types[at])(self.context, self.b, self.args[at])
+        return self.context.make_array(self.signature.args[at])(self.context, self.b, self.args[at])
 
     def shape(self, array: Any, axis: int) -> Any:
         return self.b.extract_value(array.shape, axis)
@@ -118,30 +118,48 @@ def _distances(vectors: int) -> Callable[..., Any]:
             e = _Block(context, builder, signature, args)
             rows, packed, out = (e.array(i) for i in (0, 1, 3))
             d = e.shape(packed, 1)
-            pointers = [builder.gep(rows.data, [builder.mul(d, _I64(r))]) for r in range(ROWS)]
-            step = builder.mul(d, _I64(WIDTH))  # from a vector of centres to the next
-            first = builder.mul(args[2], step)
-            lanes = [
-                builder.gep(packed.data, [builder.add(first, builder.mul(step, _I64(v)))])
-                for v in range(vectors)
-            ]
-            sums = [e.sums(vectors) for _ in range(ROWS)]
-            with cgutils.for_range(builder, d) as loop:
-                at_j = builder.mul(loop.index, _I64(WIDTH))
-                centers = [e.load(lane, at_j) for lane in lanes]
-                for r in range(ROWS):
-                    value = e.splat(builder.load(builder.gep(pointers[r], [loop.index])))
-                    for v in range(vectors):
-                        diff = builder.fsub(value, centers[v])
-                        builder.store(e.fma(diff, diff, builder.load(sums[r][v])), sums[r][v])
-            for r in range(ROWS):
-                for v in range(vectors):
-                    e.store(builder.load(sums[r][v]), out.data, _I64((r * VECTORS + v) * WIDTH))
+            first = builder.gep(packed.data, [builder.mul(builder.mul(args[2], d), _I64(WIDTH))])
+            builder.call(_tile(builder.module, vectors), [rows.data, first, out.data, d])
             return context.get_dummy_value()
 
         return types.void(rows, packed, types.intp, out), codegen
 
     return typing
+
+
+def _tile(module: Any, vectors: int) -> Any:
+    """Get the function of a tile in a module: (rows, packed, out, d).
+
+    It is not inlined, because the optimiser would take seconds over its copies.
+    """
+    pointer = _F.as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, pointer, _I64])
+    name = f"framesift_distances_{ROWS}x{vectors}x{WIDTH}"
+    function = cgutils.get_or_insert_function(module, kind, name)
+    if not function.is_declaration:
+        return function
+    function.linkage = "linkonce_odr"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    e = _Block(None, builder, None, None)
+    rows, packed, out, d = function.args
+    row_of = [builder.gep(rows, [builder.mul(d, _I64(r))]) for r in range(ROWS)]
+    step = builder.mul(d, _I64(WIDTH))  # from a vector of centres to the next
+    lanes_of = [builder.gep(packed, [builder.mul(step, _I64(v))]) for v in range(vectors)]
+    sums = [e.sums(vectors) for _ in range(ROWS)]
+    with cgutils.for_range(builder, d) as loop:
+        at_j = builder.mul(loop.index, _I64(WIDTH))
+        centers = [e.load(lanes, at_j) for lanes in lanes_of]
+        for r in range(ROWS):
+            value = e.splat(builder.load(builder.gep(row_of[r], [loop.index])))
+            for v in range(vectors):
+                diff = builder.fsub(value, centers[v])
+                builder.store(e.fma(diff, diff, builder.load(sums[r][v])), sums[r][v])
+    for r in range(ROWS):
+        for v in range(vectors):
+            e.store(builder.load(sums[r][v]), out, _I64((r * VECTORS + v) * WIDTH))
+    builder.ret_void()
+    return function
 
 
 def _distances_python(vectors: int) -> Callable[..., None]:

@@ -30,5 +30,6 @@ def assign(x: Rows, centers: F32) -> tuple[I32, F32]:
 
     labels = np.full(len(x), min(len(centers), 1) - 1, np.int32)
     sqdist = np.full(len(x), np.inf, np.float32)
-    lower(bits(x), np.arange(len(x)), pack(centers), 0, sqdist, labels)
+    numbers = np.arange(len(centers), dtype=np.int32)
+    lower(bits(x), np.arange(len(x)), pack(centers), numbers, sqdist, labels)
     return labels, sqdist

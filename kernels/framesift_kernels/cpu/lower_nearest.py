@@ -1,5 +1,7 @@
 """Nearest of a growing set of centres, many of them at once."""
 
+import numpy as np
+
 from .. import F32, I32, I64, Rows
 
 
@@ -25,4 +27,5 @@ def lower_nearest(x: Rows, rows: I64, centers: F32, first: int, sqdist: F32, nea
     """
     from ._rows import bits, lower, pack
 
-    lower(bits(x), rows, pack(centers[first:]), first, sqdist, nearest)
+    numbers = np.arange(first, len(centers), dtype=np.int32)
+    lower(bits(x), rows, pack(centers[first:]), numbers, sqdist, nearest)
