@@ -60,7 +60,13 @@ def plain(x: np.ndarray, n: int, first: int = 0, preselected: Any = ()) -> tuple
 @pytest.fixture(params=["small buffers", "as shipped"])
 def buffers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "small buffers":
-        for name, value in {"_MIN_BUFFER": 8, "_BUFFER_ELEMENTS": 64, "_SAMPLE": 128, "_SLICE": 16}.items():
+        for name, value in {
+            "_MIN_BUFFER": 8,
+            "_BUFFER_ELEMENTS": 64,
+            "_SAMPLE": 128,
+            "_SLICE": 16,
+            "_SLICE_ELEMENTS": 1,
+        }.items():
             monkeypatch.setattr(kcenter, name, value)
         monkeypatch.setattr(kcenter_blocks, "_MIN_CANDIDATES", 16)
 

@@ -21,6 +21,7 @@ Box = tuple[int, int, int, int]
 
 _POLYGON_SCALE = 5
 """COCO's polygons are traced at five times the resolution."""
+_BATCH_BYTES = 2**20
 _COUNTS_CHUNK = 2**18
 _WAVE = 8
 """Chunks of masks that are in memory at a time."""
@@ -59,8 +60,10 @@ def encode_batch(masks: npt.ArrayLike, order: Order = "column") -> list[I64]:
     if array.ndim != 3:
         raise UsageError(f"masks must have three dimensions (number, height, width), got {array.shape = }")
     _is_column(order)
-    found: list[I64] = in_threads(lambda s: encode(array[s.start], order), len(array), 1)
-    return found
+    parts = in_threads(
+        lambda s: [encode(mask, order) for mask in array[s]], len(array), _batch(array.shape[1:])
+    )
+    return [counts for part in parts for counts in part]
 
 
 def encode_instances(ids: npt.ArrayLike, order: Order = "column") -> dict[int, I64]:
@@ -157,8 +160,18 @@ def decode_batch(masks: Sequence[npt.ArrayLike], shape: tuple[int, int], order: 
     """Decode masks of one shape to (n, h, w), on all cores: `decode` of each."""
     runs, columns = [_as_counts(counts, shape) for counts in masks], _is_column(order)
     out = np.empty((len(runs), *shape), np.uint8)
-    in_threads(lambda s: _kernels().rle_decode(runs[s.start], out[s.start], columns), len(runs), 1)
+
+    def paint(s: slice) -> None:
+        for i in range(s.start, s.stop):
+            _kernels().rle_decode(runs[i], out[i], columns)
+
+    in_threads(paint, len(runs), _batch(shape))
     return out
+
+
+def _batch(shape: tuple[int, ...]) -> int:
+    """Masks of a shape that are worth waking a thread for."""
+    return max(1, _BATCH_BYTES // max(1, int(np.prod(shape))))
 
 
 def to_string(counts: npt.ArrayLike) -> str:

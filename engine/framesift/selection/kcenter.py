@@ -19,8 +19,8 @@ _MIN_BUFFER, _MAX_BUFFER = 512, 2**17
 _SAMPLE = 8192
 """Rows that a threshold is estimated from. It decides on speed alone."""
 _REFILLS = 4
-_SLICE = 1024
-"""Rows that a thread brings up to date at a time."""
+_SLICE, _SLICE_ELEMENTS = 1024, 2**17
+"""A thread brings up to date at a time at least so many rows, and so much of them that waking it pays."""
 _PRUNE_BELOW, _STOP_PRUNING_ABOVE, _PROBE_EVERY, _PROBE_FROM = 0.3, 0.5, 4, 16
 """Shares of distances left to compute at which pruning begins and ends to pay, and how often to look, from how many
 picks on."""
@@ -276,6 +276,7 @@ def _bring_up_to_date(
 ) -> None:
     """Apply to *stale* rows the centres that they have missed."""
     centers, applied = picks.centers[: picks.n_centers], bounds.applied
+    block = max(_SLICE, _SLICE_ELEMENTS // max(1, x.shape[1]))
     grouped = pruning.share(stale, len(centers))
     if len(grouped):
         grouped = grouped[np.argsort(bounds.nearest[grouped])]
@@ -284,7 +285,7 @@ def _bring_up_to_date(
         def lower_grouped(s: slice) -> int:
             return kernels.lower_grouped(x, grouped[s], centers, applied, bounds.sqdist, bounds.nearest)
 
-        pruning.learn(sum(in_threads(lower_grouped, len(grouped), _SLICE)), pairs)
+        pruning.learn(sum(in_threads(lower_grouped, len(grouped), block)), pairs)
         applied[grouped] = len(centers)
     rest = stale[len(grouped) :]
     rest = rest[np.argsort(applied[rest], kind="stable")]  # those of a slice have missed about as many
@@ -293,5 +294,5 @@ def _bring_up_to_date(
         first = int(applied[rest[s.start]])
         kernels.lower_nearest(x, rest[s], centers, first, bounds.sqdist, bounds.nearest)
 
-    in_threads(lower, len(rest), _SLICE)
+    in_threads(lower, len(rest), block)
     applied[rest] = len(centers)
