@@ -207,6 +207,43 @@ def test_potentials_match_naive(kernels, rng, n, d, t, dtype):
     assert totals.tolist() == expected
 
 
+# bounded_sums
+
+
+@all_dtypes
+@pytest.mark.parametrize(
+    ("n", "d", "k"), [(0, 2, 1), (1, 0, 2), (7, 3, 1), (9, 3, 2), (40, 2, WIDTH + 1), (17, 5, 2 * WIDTH)]
+)
+@pytest.mark.parametrize("step", [0, 0.01, 1])
+def test_bounded_sums_are_assign_sums(kernels, rng, n, d, k, step, dtype):
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32) * 20
+    labels, sqdist, lower = np.zeros(n, np.int32), np.empty(n, np.float32), np.zeros(n, np.float32)
+    moved, expected = 0.0, (labels.copy(), sqdist.copy())
+    for turn in range(4):
+        sums, counts, compared = kernels.bounded_sums(x, centers, moved, labels, sqdist, lower)
+        expected_sums, expected_counts = kernels.assign_sums(x, centers, *expected)
+        for found, wanted in ((labels, expected[0]), (sqdist, expected[1])):
+            assert_array_equal(found, wanted)
+        assert_array_equal(sums, expected_sums)
+        assert_array_equal(counts, expected_counts)
+        assert compared == n if turn == 0 else compared <= n
+        for i in range(n):
+            others = [naive.sqdist(x[i], c) for c in np.delete(centers, labels[i], axis=0)]
+            assert lower[i] <= np.sqrt(min(others, default=np.inf))
+        after = (centers + step * make_rows(rng, k, d, np.float32)).astype(np.float32)
+        moved = float(np.sqrt(((after - centers).astype(np.float64) ** 2).sum(axis=1)).max() * 1.001)
+        centers = after
+
+
+@compiled_only
+def test_bounded_sums_leave_out_rows_that_stay(kernels, rng):
+    centers = rng.normal(size=(20, 6)).astype(np.float32) * 50
+    x = np.repeat(centers, 100, axis=0) + rng.normal(size=(2000, 6)).astype(np.float32)
+    labels, sqdist, lower = np.zeros(2000, np.int32), np.empty(2000, np.float32), np.zeros(2000, np.float32)
+    kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)
+    assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == 0
+
+
 # lower_distances
 
 

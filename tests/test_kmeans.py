@@ -195,6 +195,25 @@ def test_labels_are_those_of_scikit_learns_lloyd_from_the_same_centres(
     assert found.inertia == pytest.approx(other.inertia_, rel=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+@pytest.mark.parametrize("spread", [3, 40])
+@pytest.mark.parametrize("k", [1, 2, 40])
+def test_bounds_change_nothing(monkeypatch: pytest.MonkeyPatch, dtype: Any, spread: int, k: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(40, 216, (20, 5))[rng.integers(20, size=6000)] + rng.normal(0, spread, (6000, 5))
+    x = x.clip(0, 255).astype(dtype)
+    found = []
+    for share in (0.6, 2, -1):  # as shipped, always, hardly ever
+        monkeypatch.setattr("framesift.selection.kmeans._BOUNDS_PAY", share)
+        found.append(kmeans(x, k, init=x[:k], tol=0, max_iter=30))
+    monkeypatch.setattr("framesift.selection.kmeans._Bounds.pay", False)
+    plain = kmeans(x, k, init=x[:k], tol=0, max_iter=30)
+    for other in found:
+        np.testing.assert_array_equal(other.centers, plain.centers)
+        np.testing.assert_array_equal(other.labels, plain.labels)
+        assert other.inertia == plain.inertia
+
+
 def stored(x: np.ndarray, chunk: int) -> zarr.Array:
     array = zarr.create_array({}, shape=x.shape, chunks=(chunk, x.shape[1]), dtype=x.dtype)
     array[:] = x

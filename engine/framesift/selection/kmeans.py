@@ -21,6 +21,8 @@ _VARIANCE_ROWS = 8_192
 _FIRST_BATCH = 1_024
 _STILL_IMPROVING = 0.02
 """Relative gain of an iteration under which a batch has given what it can, and is doubled."""
+_BOUNDS_PAY, _PAUSE = 0.6, 8
+"""Share of rows compared with all centres above which bounds do not pay, and for how many steps they rest then."""
 _MIN_BLOCK, _MOST_BLOCKS = 256, 32
 """Of rows that are summed up on their own: the sums depend on the blocks, and these on the number of rows alone."""
 
@@ -202,9 +204,11 @@ def _lloyd(sample: Rows, centers: F32, kernels: Kernels, first_batch: int, max_i
     n = min(first_batch, len(sample))
     threshold = tol * float(np.var(sample[:_VARIANCE_ROWS].astype(np.float32), axis=0).mean())
     before = np.inf
-    labels, sqdist = np.empty(len(sample), np.int32), np.empty(len(sample), np.float32)
+    labels, sqdist = np.zeros(len(sample), np.int32), np.empty(len(sample), np.float32)
+    bounds = _Bounds(len(sample))
     for _ in range(max_iter):
-        moved = _step(sample[:n], centers, kernels, labels[:n], sqdist[:n])
+        whole = bounds if n == len(sample) else None
+        moved = _step(sample[:n], centers, kernels, labels[:n], sqdist[:n], whole)
         inertia = float(sqdist[:n].sum(dtype=np.float64)) / n
         shift = float(((moved - centers) ** 2).sum(dtype=np.float64))
         centers = moved
@@ -225,15 +229,53 @@ def _assign(rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32
     in_threads(assign, len(rows), 1024)
 
 
-def _step(rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32) -> F32:
+class _Bounds:
+    """What is known of the rows' distances to centres that are not theirs, and whether that pays."""
+
+    def __init__(self, n: int) -> None:
+        self.lower = np.zeros(n, np.float32)
+        self._moved = 0.0
+        self._fresh, self._pause = True, 0
+
+    @property
+    def pay(self) -> bool:
+        """Whether to use them in this step; to be asked once a step."""
+        if self._pause:
+            self._pause -= 1
+            self.lower[:], self._fresh = 0, True
+        return not self._pause
+
+    @property
+    def moved(self) -> float:
+        """The most that a centre has moved in the last step."""
+        return 0.0 if self._fresh else self._moved
+
+    def learn(self, compared: int) -> None:
+        """How many rows had to be compared with all centres."""
+        if not self._fresh and compared > _BOUNDS_PAY * len(self.lower):
+            self._pause = _PAUSE
+        self._fresh = False
+
+    def move(self, before: F32, after: F32) -> None:
+        """The centres move."""
+        shift = ((after.astype(np.float64) - before) ** 2).sum(axis=1).max()
+        self._moved = float(np.sqrt(shift)) * (1 + 1e-9)
+
+
+def _step(
+    rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32, bounds: _Bounds | None = None
+) -> F32:
     """Assign every row, and give the mean of each cluster; an empty one moves to the row farthest from its centre."""
+    bounded = bounds if bounds is not None and bounds.pay else None
 
     def sum_up(s: slice) -> Any:
-        return kernels.assign_sums(rows[s], centers, labels[s], sqdist[s])
+        if bounded is None:
+            return (*kernels.assign_sums(rows[s], centers, labels[s], sqdist[s]), 0)
+        return kernels.bounded_sums(rows[s], centers, bounded.moved, labels[s], sqdist[s], bounded.lower[s])
 
     parts = in_threads(sum_up, len(rows), _block_rows(len(rows)))
-    sums, counts = parts[0]
-    for more_sums, more_counts in parts[1:]:
+    sums, counts, _ = parts[0]
+    for more_sums, more_counts, _ in parts[1:]:
         sums += more_sums
         counts += more_counts
     means: F32 = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
@@ -241,4 +283,8 @@ def _step(rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32) 
     if len(empty):
         farthest = np.argsort(-sqdist, kind="stable")[: len(empty)]
         means[empty[: len(farthest)]] = rows[farthest].astype(np.float32)
+    if bounds is not None:
+        if bounded is not None:
+            bounds.learn(sum(compared for _, _, compared in parts))
+        bounds.move(centers, means)
     return means

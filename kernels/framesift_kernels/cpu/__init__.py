@@ -2,6 +2,7 @@
 
 from .assign import assign
 from .assign_sums import assign_sums
+from .bounded_sums import bounded_sums
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
 from .lower_distances import lower_distances
@@ -25,6 +26,7 @@ from .thumbnail import thumbnail
 __all__ = [
     "assign",
     "assign_sums",
+    "bounded_sums",
     "cluster_sums",
     "content_hash",
     "lower_distances",

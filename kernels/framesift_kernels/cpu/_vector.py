@@ -219,6 +219,42 @@ def _keep_lowest_python(
                 best[r, at % WIDTH], index[r, at % WIDTH] = values[r, at], number + at
 
 
+def _keep_second(context: Any, values: Any, vectors: Any, best: Any, second: Any) -> Any:
+    """Typing and code of `keep_second`; see `_keep_second_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        values, best, second = (e.array(i) for i in (0, 2, 3))
+        with cgutils.for_range(builder, args[1]) as loop:
+            first = builder.mul(loop.index, _I64(WIDTH))
+            for r in range(ROWS):
+                value = e.load(values.data, builder.add(first, _I64(r * VECTORS * WIDTH)))
+                at = _I64(r * WIDTH)
+                low, next_low = e.load(best.data, at), e.load(second.data, at)
+                nearer = builder.fcmp_ordered("<", value, low)
+                other = builder.select(nearer, low, value)
+                e.store(builder.select(nearer, value, low), best.data, at)
+                lower = builder.fcmp_ordered("<", other, next_low)
+                e.store(builder.select(lower, other, next_low), second.data, at)
+        return context.get_dummy_value()
+
+    return types.void(values, types.intp, best, second), codegen
+
+
+def _keep_second_python(
+    values: Any,  # IN  (ROWS, VECTORS * WIDTH) float32
+    vectors: int,
+    best: Any,  # INOUT  (ROWS, WIDTH) float32
+    second: Any,  # INOUT  (ROWS, WIDTH) float32
+) -> None:
+    """Lower *best* and *second*, by lanes, to the two lowest of *values* and themselves."""
+    for r in range(ROWS):
+        for at in range(vectors * WIDTH):
+            lane = at % WIDTH
+            three = sorted([values[r, at], best[r, lane], second[r, lane]])
+            best[r, lane], second[r, lane] = three[0], three[1]
+
+
 def _lowest(context: Any, best: Any, index: Any, r: Any) -> Any:
     """Typing and code of `lowest`: of a row of lanes the smallest value, and the smallest index that has it."""
 
@@ -337,6 +373,7 @@ distances_2 = make(_distances(2), _distances_python(2))
 distances_3 = make(_distances(3), _distances_python(3))
 distances_4 = make(_distances(4), _distances_python(4))
 keep_lowest = make(_keep_lowest, _keep_lowest_python)
+keep_second = make(_keep_second, _keep_second_python)
 lowest = make(_lowest, _lowest_python)
 approach = make(_approach, _approach_python)
 to_float = make(_to_float_typing, _to_float_python)
