@@ -13,6 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+_PEERS = ("decord", "scikit-learn", "faiss-cpu", "lightly-mundig", "pycocotools", "labelformat")
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -106,7 +108,7 @@ def _cpu() -> str:
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for package in ("framesift", "av", "numpy", "numba", "zarr", "opencv-python-headless", "decord"):
+    for package in ("framesift", "av", "numpy", "numba", "zarr", "opencv-python-headless", *_PEERS):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -111,3 +111,60 @@ def lower_distances(x, row, sqdist_before):
     else:
         now = np.array([sqdist(a, row) for a in x], np.float32)
     return np.minimum(sqdist_before, now)
+
+
+def lower_nearest(x, rows, centers, first, before, nearest):
+    """Squared distance and number of the nearest centre of some rows, those known before taken into account."""
+    now, number = before.copy(), nearest.copy()
+    for i in rows:
+        for c in range(first, len(centers)):
+            value = sqdist(x[i], centers[c])
+            if value < now[i]:
+                now[i], number[i] = value, c
+    return now, number
+
+
+def kcenter_greedy(x, n, first=0, preselected=(), min_distance=0.0):
+    """Always the row farthest from all chosen; the first on a tie."""
+    chosen = sorted(set(preselected)) or [first]
+    picks, distances = ([], []) if len(preselected) else ([first], [np.float32(np.inf)])
+    near = [min(sqdist(row, x[c]) for c in chosen) for row in x]
+    while len(picks) < n:
+        left = [i for i in range(len(x)) if i not in chosen]
+        best = max(left, key=lambda i: (near[i], -i))
+        if np.sqrt(near[best]) < min_distance:
+            break
+        chosen.append(best)
+        picks.append(best)
+        distances.append(np.sqrt(near[best]))
+        near = [min(a, sqdist(row, x[best])) for a, row in zip(near, x, strict=True)]
+    return picks, distances
+
+
+def rle_encode(mask, columns):
+    """Runs of zeros and ones in turn, zeros first."""
+    counts, value = [0], 0
+    for pixel in (np.asarray(mask) != 0).ravel(order="F" if columns else "C"):
+        if pixel != value:
+            counts.append(0)
+            value = pixel
+        counts[-1] += 1
+    return counts
+
+
+def rle_decode(counts, shape, columns):
+    values = [i % 2 for i, count in enumerate(counts) for _ in range(count)]
+    return np.array(values, np.uint8).reshape(shape, order="F" if columns else "C")
+
+
+def rle_to_string(counts):
+    """From the fourth on differences; signed groups of 5 bits, the lowest first, 32 where more follow, plus 48."""
+    text = ""
+    for i, count in enumerate(counts):
+        value = int(count) - (int(counts[i - 2]) if i > 2 else 0)
+        groups = 1
+        while not -(2 ** (5 * groups - 1)) <= value < 2 ** (5 * groups - 1):
+            groups += 1
+        for g in range(groups):
+            text += chr(48 + ((value >> 5 * g) & 31) + (32 if g < groups - 1 else 0))
+    return text

@@ -15,7 +15,8 @@ from framesift_kernels.cpu import _compile, _objects
 
 pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
 
-# Every kernel of the protocol, on every dtype it takes; prints a digest of what comes out, and whether Numba came in.
+# The kernels on the way of the index, then those of rows; prints a digest of what comes out, and whether the first
+# brought Numba in.
 _ALL = """
 import hashlib, sys
 import numpy as np
@@ -31,12 +32,13 @@ for dtype, depth in ((np.uint8, 8), (np.uint16, 10)):
     out += [kernels.content_hash(plane.view(np.uint64), 60, 1)]
 thumbnails = rng.integers(0, 256, (20, 9, 13), np.uint8)
 out += [*kernels.luminance(thumbnails), kernels.motion_energy(thumbnails, thumbnails[3])]
+with_numba = "numba" in sys.modules
 for rows in (thumbnails.reshape(20, -1), rng.normal(size=(20, 30)).astype(np.float32)):
     labels, sqdist = kernels.assign(rows, rows[:5].astype(np.float32))
     lowered = np.full(20, 2**40, np.int64 if rows.dtype == np.uint8 else np.float32)
     kernels.lower_distances(rows, rows[2], lowered)
     out += [labels, sqdist, lowered, *kernels.cluster_sums(rows, labels, 5)]
-print(hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in out)).hexdigest(), "numba" in sys.modules)
+print(hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in out)).hexdigest(), with_numba)
 """
 
 

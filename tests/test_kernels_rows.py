@@ -1,5 +1,9 @@
 """Kernels on rows, against naive.py: integers exactly, float32 bit for bit (one chain of FMAs a distance)."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,16 +13,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
 from framesift_kernels.cpu._compile import _fma_python, fma
+from framesift_kernels.cpu._vector import ROWS, VECTORS, WIDTH, _to_float_python, to_float
 
 compiled_only = pytest.mark.skipif(config.DISABLE_JIT, reason="too many rows for plain Python")
 check = settings(deadline=None, max_examples=60)
 both_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+all_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
 
 
 def make_rows(rng, n, d, dtype):
     if dtype == np.uint8:
         return rng.integers(0, 256, (n, d), np.uint8)
-    return rng.normal(size=(n, d)).astype(np.float32)
+    return rng.normal(size=(n, d)).astype(dtype)
 
 
 def far(n, dtype):
@@ -40,13 +46,22 @@ def test_fma_rounds_once():
             assert fused(-a, b, c) == naive.fma(-a, b, c)
 
 
+def test_every_half_float_is_converted_exactly():
+    halves = np.arange(2**16, dtype=np.uint16)
+    expected = halves.view(np.float16).astype(np.float32)
+    step = 97 if config.DISABLE_JIT else 1
+    for convert in (_to_float_python, njit(lambda h: to_float(h))):
+        found = np.array([convert(h) for h in halves[::step]], np.float32)
+        assert_array_equal(found, expected[::step])
+
+
 # assign
 
 
-@both_dtypes
-@pytest.mark.parametrize("n", [0, 1, 7, 8, 9])  # 8 rows a block
-@pytest.mark.parametrize("d", [0, 1, 3, 4, 5])  # 4 dimensions a step
-@pytest.mark.parametrize("k", [1, 7, 8, 9])  # 8 lanes a vector
+@all_dtypes
+@pytest.mark.parametrize("n", [0, 1, ROWS - 1, ROWS, ROWS + 1])
+@pytest.mark.parametrize("d", [0, 1, 2, 5])
+@pytest.mark.parametrize("k", [1, WIDTH - 1, WIDTH, WIDTH + 1])
 def test_assign_matches_naive(kernels, rng, n, d, k, dtype):
     x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
     if dtype == np.uint8:
@@ -60,7 +75,7 @@ def test_assign_matches_naive(kernels, rng, n, d, k, dtype):
     assert_array_equal(sqdist, expected_sqdist)
 
 
-@pytest.mark.parametrize("k", [127, 128, 129, 257])  # 128 lanes a tile
+@pytest.mark.parametrize("k", [t * WIDTH + e for t in range(1, 2 * VECTORS + 2) for e in (-1, 0, 1)])
 def test_assign_to_many_centers(kernels, rng, k):
     centers = rng.permutation(k)[:, None].astype(np.float32) * np.ones(3, np.float32)
     order = rng.permutation(k)
@@ -71,8 +86,16 @@ def test_assign_to_many_centers(kernels, rng, k):
     assert_array_equal(sqdist, np.float32(3 / 16))
 
 
+@all_dtypes
+def test_half_floats_of_every_kind(kernels, dtype):
+    """Subnormal, the largest, both zeros, both signs: each is itself as float32."""
+    x = np.array([[0], [-0.0], [6e-8], [-6e-5], [1], [-2.5], [255]]).astype(dtype)
+    zero = np.zeros((1, 1), np.float32)
+    assert_array_equal(kernels.assign(x, zero)[1], x.astype(np.float32)[:, 0] ** 2)
+
+
 @compiled_only
-@both_dtypes
+@all_dtypes
 @pytest.mark.parametrize(
     ("n", "d", "k"), [(2**16 + 1, 3, 5), (3, 2**16 + 1, 2), (2, 2, 2**16 + 1), (50, 301, 130)]
 )
@@ -91,7 +114,7 @@ def test_assign_of_large_input_is_near_and_does_not_depend_on_blocks(kernels, rn
     assert single == sqdist[-1], "the other centres do not matter"
 
 
-@both_dtypes
+@all_dtypes
 def test_assign_without_centers(kernels, dtype):
     labels, sqdist = kernels.assign(np.ones((3, 2), dtype), np.empty((0, 2), np.float32))
     assert_array_equal(labels, -1)
@@ -148,6 +171,79 @@ def test_cluster_sums_of_many_rows(kernels):
     assert_array_equal(counts, [n])
 
 
+# assign_sums, potentials
+
+
+@all_dtypes
+@pytest.mark.parametrize("n", [0, 1, ROWS, ROWS + 1])
+@pytest.mark.parametrize(("d", "k"), [(0, 1), (3, 1), (3, WIDTH + 1)])
+def test_assign_sums_is_assign_and_the_sums(kernels, rng, n, d, k, dtype):
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
+    labels, sqdist = np.full(n, -9, np.int32), np.full(n, -9, np.float32)
+
+    sums, counts = kernels.assign_sums(x, centers, labels, sqdist)
+
+    expected_labels, expected_sqdist = naive.assign(x, centers)
+    assert_array_equal(labels, expected_labels)
+    assert_array_equal(sqdist, expected_sqdist)
+    expected_sums, expected_counts = naive.cluster_sums(x, expected_labels, k)
+    assert sums.dtype == (np.int64 if dtype == np.uint8 else np.float64)
+    assert_array_equal(sums, expected_sums)
+    assert_array_equal(counts, expected_counts)
+
+
+@all_dtypes
+@pytest.mark.parametrize(("n", "d", "t"), [(0, 2, 3), (1, 0, 1), (ROWS + 1, 3, 2), (9, 2, 2 * WIDTH + 1)])
+def test_potentials_match_naive(kernels, rng, n, d, t, dtype):
+    x, candidates = make_rows(rng, n, d, dtype), make_rows(rng, t, d, np.float32)
+    sqdist = np.abs(make_rows(rng, 1, n, np.float32)[0]) * 2
+
+    totals = kernels.potentials(x, candidates, sqdist)
+
+    assert totals.dtype == np.float64
+    expected = [
+        sum(float(min(s, naive.sqdist(a, c))) for a, s in zip(x, sqdist, strict=True)) for c in candidates
+    ]
+    assert totals.tolist() == expected
+
+
+# bounded_sums
+
+
+@all_dtypes
+@pytest.mark.parametrize(
+    ("n", "d", "k"), [(0, 2, 1), (1, 0, 2), (7, 3, 1), (9, 3, 2), (40, 2, WIDTH + 1), (17, 5, 2 * WIDTH)]
+)
+@pytest.mark.parametrize("step", [0, 0.01, 1])
+def test_bounded_sums_are_assign_sums(kernels, rng, n, d, k, step, dtype):
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32) * 20
+    labels, sqdist, lower = np.zeros(n, np.int32), np.empty(n, np.float32), np.zeros(n, np.float32)
+    moved, expected = 0.0, (labels.copy(), sqdist.copy())
+    for turn in range(4):
+        sums, counts, compared = kernels.bounded_sums(x, centers, moved, labels, sqdist, lower)
+        expected_sums, expected_counts = kernels.assign_sums(x, centers, *expected)
+        for found, wanted in ((labels, expected[0]), (sqdist, expected[1])):
+            assert_array_equal(found, wanted)
+        assert_array_equal(sums, expected_sums)
+        assert_array_equal(counts, expected_counts)
+        assert compared == n if turn == 0 else compared <= n
+        for i in range(n):
+            others = [naive.sqdist(x[i], c) for c in np.delete(centers, labels[i], axis=0)]
+            assert lower[i] <= np.sqrt(min(others, default=np.inf))
+        after = (centers + step * make_rows(rng, k, d, np.float32)).astype(np.float32)
+        moved = float(np.sqrt(((after - centers).astype(np.float64) ** 2).sum(axis=1)).max() * 1.001)
+        centers = after
+
+
+@compiled_only
+def test_bounded_sums_leave_out_rows_that_stay(kernels, rng):
+    centers = rng.normal(size=(20, 6)).astype(np.float32) * 50
+    x = np.repeat(centers, 100, axis=0) + rng.normal(size=(2000, 6)).astype(np.float32)
+    labels, sqdist, lower = np.zeros(2000, np.int32), np.empty(2000, np.float32), np.zeros(2000, np.float32)
+    kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)
+    assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == 0
+
+
 # lower_distances
 
 
@@ -196,3 +292,152 @@ def test_lower_distances_only_lowers(kernels, rng, dtype):
     x, sqdist = make_rows(rng, 9, 3, dtype), np.zeros(9, far(0, dtype).dtype)
     kernels.lower_distances(x, x[0], sqdist)
     assert_array_equal(sqdist, 0)
+
+
+# lower_nearest, lower_grouped
+
+
+@all_dtypes
+@pytest.mark.parametrize(("n", "d", "k", "first"), [(0, 3, 2, 0), (9, 0, 2, 0), (9, 3, 5, 5), (9, 3, 21, 3)])
+def test_lower_nearest_matches_naive(kernels, rng, n, d, k, first, dtype):
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
+    rows = rng.permutation(n)[: n // 2 + 1]
+    sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
+    sqdist[::3] = 0.5
+    sqdist[1::3] = -1
+    expected = naive.lower_nearest(x, rows, centers, first, sqdist, nearest)
+
+    kernels.lower_nearest(x, rows, centers, first, sqdist, nearest)
+
+    assert_array_equal(sqdist, expected[0])
+    assert_array_equal(nearest, expected[1])
+
+
+@all_dtypes
+@pytest.mark.parametrize("spread", [0.01, 1])
+@pytest.mark.parametrize(("n", "d", "k"), [(1, 2, 3), (40, 2, 30), (12, 5, 17)])
+def test_lower_grouped_is_lower_nearest(kernels, rng, n, d, k, spread, dtype):
+    centers = make_rows(rng, k, d, np.float32) * 10
+    known = max(1, k // 2)
+    x = (centers[rng.integers(k, size=n)] + spread * make_rows(rng, n, d, np.float32)).astype(np.float32)
+    x = x.clip(0, 255).astype(dtype) if dtype == np.uint8 else x.astype(dtype)
+    applied = rng.integers(1, known + 1, n).astype(np.int32)
+    sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
+    for i in range(n):
+        kernels.lower_nearest(x, np.array([i]), centers[: applied[i]], 0, sqdist, nearest)
+    expected, number = sqdist.copy(), nearest.copy()
+    kernels.lower_nearest(x, np.arange(n), centers, 0, expected, number)
+
+    rows = np.argsort(nearest)
+    computed = kernels.lower_grouped(x, rows, centers, applied, sqdist, nearest)
+
+    assert_array_equal(sqdist, expected)
+    own = naive.sqdist if d else lambda *_: 0
+    assert all(own(x[i], centers[nearest[i]]) == sqdist[i] for i in range(n))
+    assert 0 <= computed <= n * k
+
+
+@compiled_only
+def test_lower_grouped_leaves_out_what_is_far(kernels, rng):
+    centers = rng.normal(size=(200, 8)).astype(np.float32) * 100
+    x = np.repeat(centers, 10, axis=0) + rng.normal(size=(2000, 8)).astype(np.float32)
+    sqdist, nearest = np.full(2000, np.inf, np.float32), np.zeros(2000, np.int32)
+    kernels.lower_nearest(x, np.arange(2000), centers[:100], 0, sqdist, nearest)
+    applied, rows = np.full(2000, 100, np.int32), np.argsort(nearest)
+    near = rows[nearest[rows] == np.arange(2000)[rows] // 10]  # rows whose own centre is there
+    assert kernels.lower_grouped(x, near, centers, applied, sqdist, nearest) == 0
+
+
+def test_pruning_leaves_room_for_rounding(kernels):
+    """a, row and c on a line, |a - c| twice |a - row| to the last bit: c may win by rounding, and is computed."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        step = rng.normal(size=(1, 3)).astype(np.float32)
+        centers = np.concatenate([0 * step, 2 * step * (1 - 2.0**-23)]).astype(np.float32)
+        sqdist, nearest = np.full(1, np.inf, np.float32), np.zeros(1, np.int32)
+        kernels.lower_nearest(step, np.array([0]), centers[:1], 0, sqdist, nearest)
+        kernels.lower_grouped(step, np.array([0]), centers, np.ones(1, np.int32), sqdist, nearest)
+        assert sqdist[0] == min(naive.sqdist(step[0], c) for c in centers)
+
+
+# pick_farthest
+
+
+@all_dtypes
+@pytest.mark.parametrize("levels", [2, 1000])
+@pytest.mark.parametrize(("n", "d", "p"), [(1, 2, 3), (30, 0, 5), (30, 3, 30), (9, 3, 4)])
+def test_pick_farthest_is_greedy(kernels, rng, n, d, p, levels, dtype):
+    x = rng.integers(0, levels, (n, d)).clip(0, 255).astype(dtype)
+    picked, distances = naive.kcenter_greedy(x, min(n, p + 1))
+    centers = np.empty((p + 1, d), np.float32)
+    centers[0] = x[0]
+    sqdist, nearest, applied = np.full(n, np.inf, np.float32), np.zeros(n, np.int32), np.ones(n, np.int32)
+    kernels.lower_nearest(x, np.arange(n), centers[:1], 0, sqdist, nearest)
+    sqdist[0] = -1
+    picks, reached = np.empty(p, np.int64), np.empty(p, np.float32)
+
+    count = kernels.pick_farthest(x, np.arange(n), sqdist, nearest, applied, 0.0, centers, 1, picks, reached)
+
+    assert picks[:count].tolist() == picked[1:]
+    assert_array_equal(np.sqrt(reached[:count]), np.array(distances[1:], np.float32))
+    assert_array_equal(centers[1 : count + 1], x[picks[:count]].astype(np.float32))
+    assert (sqdist[picked] == -1).all()
+
+
+@compiled_only
+@pytest.mark.parametrize("n", [127, 128, 129, 5000])
+def test_pick_farthest_stops_at_the_threshold_and_says_what_it_applied(kernels, rng, n):
+    x, rows = rng.normal(size=(2 * n, 4)).astype(np.float32), np.arange(0, 2 * n, 2)
+    centers = np.zeros((n, 4), np.float32)
+    sqdist, nearest = np.full(2 * n, np.inf, np.float32), np.zeros(2 * n, np.int32)
+    kernels.lower_nearest(x, rows, centers[:1], 0, sqdist, nearest)
+    applied = np.full(2 * n, 1, np.int32)
+    picks, reached = np.empty(n - 1, np.int64), np.empty(n - 1, np.float32)
+
+    count = kernels.pick_farthest(x, rows, sqdist, nearest, applied, 1.0, centers, 1, picks, reached)
+
+    assert 0 < count < n - 1
+    assert (reached[:count] >= 1).all()
+    assert (np.diff(reached[:count]) <= 0).all()
+    left = rows[sqdist[rows] >= 0]
+    assert (sqdist[left] < 1).all()
+    assert np.isinf(sqdist[1::2]).all(), "rows not asked for"
+    for row in left[:: max(1, len(left) // 50)]:
+        assert 1 <= applied[row] <= count + 1
+        known = [naive.sqdist(x[row], c) for c in centers[: applied[row]]]
+        assert sqdist[row] == min(known)
+        assert nearest[row] == int(np.argmin(known))
+
+
+# tiles
+
+_OTHER_TILES = """
+import sys
+import llvmlite.binding
+features = llvmlite.binding.get_host_cpu_features()
+for name in set(features) - set(sys.argv[1:]):
+    del features[name]
+llvmlite.binding.get_host_cpu_features = lambda: features
+from framesift_kernels.cpu import _vector
+import os
+import subprocess
+import sys
+
+import numpy as np
+import framesift_kernels
+rng = np.random.default_rng(0)
+x, centers = rng.normal(size=(100, 33)).astype(np.float32), rng.normal(size=(77, 33)).astype(np.float32)
+labels, sqdist = framesift_kernels.load("cpu").assign(x, centers)
+print(_vector.WIDTH, labels.tobytes().hex(), sqdist.tobytes().hex())
+"""
+
+
+@compiled_only
+@pytest.mark.parametrize(("features", "width"), [(("avx2", "f16c"), 8), ((), 4)])
+def test_results_do_not_depend_on_the_tiles(kernels, rng, tmp_path, features, width):
+    """Not compared: what such a processor's own code generator would make of them."""
+    x, centers = rng.normal(size=(100, 33)).astype(np.float32), rng.normal(size=(77, 33)).astype(np.float32)
+    labels, sqdist = kernels.assign(x, centers)
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    found = subprocess.check_output([sys.executable, "-c", _OTHER_TILES, *features], text=True, env=env)
+    assert found.split() == [str(width), labels.tobytes().hex(), sqdist.tobytes().hex()]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans as Reference
@@ -159,7 +160,7 @@ def test_other_types_are_converted(x: Any) -> None:
     ("x", "options", "message"),
     [
         (np.zeros((3, 2)), {"k": 0}, "k = 0"),
-        (np.zeros((3, 2)), {"k": 4}, r"k = 4 and rows.shape = \(3, 2\)"),
+        (np.zeros((3, 2)), {"k": 4}, r"k = 4 and x.shape = \(3, 2\)"),
         (np.zeros((0, 2)), {"k": 1}, "k = 1"),
         (np.zeros(3), {"k": 1}, "two dimensions"),
         (np.array([[np.nan, 1]]), {"k": 1}, "finite"),
@@ -170,12 +171,72 @@ def test_other_types_are_converted(x: Any) -> None:
         (np.zeros((3, 2)), {"k": 1, "tol": float("nan")}, "tol = nan"),
         (np.zeros((3, 2)), {"k": 1, "seed": -1}, "seed must not be negative"),
         (np.zeros((3, 2)), {"k": 1, "device": "tpu"}, "'tpu'"),
+        (np.zeros((3, 2)), {"k": 1, "init": [[1, 2], [3, 4]]}, "init must be"),
+        (np.zeros((3, 2)), {"k": 1, "init": [[1, np.nan]]}, "init must be"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(x: Any, options: dict[str, Any], message: str) -> None:
     k = options.pop("k")
     with pytest.raises(UsageError, match=message):
         kmeans(x, k, **options)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+@pytest.mark.parametrize(("n", "d", "k"), [(3000, 16, 25), (700, 3, 60), (40_000, 8, 9)])
+def test_labels_are_those_of_scikit_learns_lloyd_from_the_same_centres(
+    dtype: Any, n: int, d: int, k: int
+) -> None:
+    x = blobs(n, d, k, np.float32).astype(dtype)
+    init = x[np.random.default_rng(1).choice(n, k, replace=False)].astype(np.float64)
+    found = kmeans(x, k, init=init, tol=0, max_iter=8)
+    other = reference(x, k, init=init, n_init=1, max_iter=8, tol=0, algorithm="lloyd")
+    np.testing.assert_array_equal(found.labels, other.labels_)
+    np.testing.assert_allclose(found.centers, other.cluster_centers_, rtol=1e-5)
+    assert found.inertia == pytest.approx(other.inertia_, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+@pytest.mark.parametrize("spread", [3, 40])
+@pytest.mark.parametrize("k", [1, 2, 40])
+def test_bounds_change_nothing(monkeypatch: pytest.MonkeyPatch, dtype: Any, spread: int, k: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(40, 216, (20, 5))[rng.integers(20, size=6000)] + rng.normal(0, spread, (6000, 5))
+    x = x.clip(0, 255).astype(dtype)
+    found = []
+    for share in (0.6, 2, -1):  # as shipped, always, hardly ever
+        monkeypatch.setattr("framesift.selection.kmeans._BOUNDS_PAY", share)
+        found.append(kmeans(x, k, init=x[:k], tol=0, max_iter=30))
+    monkeypatch.setattr("framesift.selection.kmeans._Bounds.pay", False)
+    plain = kmeans(x, k, init=x[:k], tol=0, max_iter=30)
+    for other in found:
+        np.testing.assert_array_equal(other.centers, plain.centers)
+        np.testing.assert_array_equal(other.labels, plain.labels)
+        assert other.inertia == plain.inertia
+
+
+def stored(x: np.ndarray, chunk: int) -> zarr.Array:
+    array = zarr.create_array({}, shape=x.shape, chunks=(chunk, x.shape[1]), dtype=x.dtype)
+    array[:] = x
+    return array
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+def test_memory_and_chunks_change_nothing(dtype: Any) -> None:
+    x = blobs(5000, 6, 9, dtype)
+    expected = kmeans(x, 9)
+    for chunk, max_bytes in ((500, 2**30), (500, 0), (77, 0), (5000, 0)):
+        found = kmeans(stored(x, chunk), 9, max_bytes=max_bytes)
+        np.testing.assert_array_equal(found.centers, expected.centers)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        assert found.inertia == expected.inertia
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_sample_of_what_exceeds_memory_is_nearly_as_good(dtype: Any) -> None:
+    """Within one percent of Lloyd's iterations over all rows."""
+    x = blobs(80_000, 12, 30, dtype)
+    whole = kmeans(x, 30).inertia
+    assert kmeans(stored(x, 4000), 30, max_bytes=0).inertia <= 1.01 * whole
 
 
 @pytest.mark.parametrize("n", [1, 1023, 1024, 1025])

@@ -1,7 +1,7 @@
 """Compiled kernels: arrays in, arrays out. One module a device, every module with the same functions."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-Rows = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Rows = npt.NDArray[np.uint8] | npt.NDArray[np.float16] | npt.NDArray[np.float32]
 Region = tuple[int, int, int, int]
 """x1, x2, y1, y2: half-open pixel ranges of a plane."""
 
@@ -51,9 +51,57 @@ class Kernels(Protocol):
 
     def assign(self, x: Rows, centers: F32) -> tuple[I32, F32]: ...
 
+    def assign_sums(self, x: Rows, centers: F32, labels: I32, sqdist: F32) -> tuple[F64 | I64, I64]: ...
+
+    def bounded_sums(
+        self, x: Rows, centers: F32, moved: float, labels: I32, sqdist: F32, lower: F32
+    ) -> tuple[F64 | I64, I64, int]: ...
+
+    def potentials(self, x: Rows, candidates: F32, sqdist: F32) -> F64: ...
+
     def cluster_sums(self, x: Rows, labels: I32, k: int) -> tuple[F64 | I64, I64]: ...
 
     def lower_distances(self, x: Rows, row: Rows, sqdist: I64 | F32) -> None: ...
+
+    def lower_nearest(
+        self, x: Rows, rows: I64, centers: F32, first: int, sqdist: F32, nearest: I32
+    ) -> None: ...
+
+    def lower_grouped(
+        self, x: Rows, rows: I64, centers: F32, applied: I32, sqdist: F32, nearest: I32
+    ) -> int: ...
+
+    def pick_farthest(
+        self,
+        x: Rows,
+        rows: I64,
+        sqdist: F32,
+        nearest: I32,
+        applied: I32,
+        threshold: float,
+        centers: F32,
+        first: int,
+        picks: I64,
+        reached: F32,
+    ) -> int: ...
+
+    def rle_encode(self, mask: U8, columns: bool) -> I64: ...
+
+    def rle_decode(self, counts: I64, mask: U8, columns: bool) -> None: ...
+
+    def rle_value_changes(self, values: npt.NDArray[Any], start: int, back: int) -> I64: ...
+
+    def rle_to_string(self, counts: I64) -> bytes: ...
+
+    def rle_from_string(self, text: bytes) -> I64 | None: ...
+
+    def rle_merge(self, a: I64, b: I64, both: bool) -> I64: ...
+
+    def rle_box(self, counts: I64, height: int) -> tuple[int, int, int, int]: ...
+
+    def rle_overlaps(
+        self, a: I64, a_offsets: I64, a_boxes: I64, b: I64, b_offsets: I64, b_boxes: I64
+    ) -> F64: ...
 
 
 def load(device: str) -> Kernels:

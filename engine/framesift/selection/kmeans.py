@@ -1,25 +1,30 @@
 """k-means, in memory or over vectors that exceed it, the same whatever the threads and chunks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from framesift_kernels import F32, F64, I32, I64, Kernels, Rows
+from framesift_kernels import F32, I32, I64, Kernels, Rows
 
 from ..errors import UsageError
-from ..features.vectors import ArrayVectors, Vectors, in_threads
+from ..features.matrix import as_matrix
+from ..features.vectors import Vectors, in_threads
 from ..machine import load_kernels
 
 _SAMPLE_ROWS = 32_768
-"""Rows that the centres are found on; all rows are assigned to them in the end."""
+"""Rows that the centres are found on first."""
 _SEED_ROWS, _SEED_ROWS_A_CLUSTER = 1_024, 32
 """Rows that are seeded on: at least the first, and the second for each cluster."""
 _VARIANCE_ROWS = 8_192
 _FIRST_BATCH = 1_024
 _STILL_IMPROVING = 0.02
 """Relative gain of an iteration under which a batch has given what it can, and is doubled."""
+_BOUNDS_PAY, _PAUSE = 0.6, 8
+"""Share of rows compared with all centres above which bounds do not pay, and for how many steps they rest then."""
+_MIN_BLOCK, _MOST_BLOCKS = 256, 32
+"""Of rows that are summed up on their own: the sums depend on the blocks, and these on the number of rows alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,48 +42,59 @@ class KMeans:
 
 
 def kmeans(
-    x: npt.ArrayLike,
+    x: npt.ArrayLike | Any,
     k: int,
     *,
     seed: int = 0,
+    init: npt.ArrayLike | None = None,
     batch_size: int | None = None,
     max_iter: int = 100,
     tol: float = 1e-4,
     device: str = "cpu",
+    max_bytes: int = 2**30,
 ) -> KMeans:
     """Cluster the rows of *x* around k means.
 
     Greedy k-means++ seeds (Arthur and Vassilvitskii 2007), then Lloyd's iterations over nested mini-batches
     (Newling and Fleuret 2016): a batch of a random order of the rows is doubled once it has little left to
-    give, up to all rows (32,768 of them at most), and iterated to convergence. An empty cluster takes the row
-    farthest from its centre. For uint8 rows all sums are exact integers, so that the result does not depend on
-    their order; for float32 rows they are float64 sums over fixed blocks.
+    give, up to 32,768 rows, and iterated to convergence; then Lloyd's iterations over all rows, if they are in
+    memory. An empty cluster takes the row farthest from its centre. For uint8 rows all sums are exact integers; for
+    others they are float64 sums over blocks that depend on the number of rows alone. So threads change nothing.
 
     Parameters
     ----------
-    x : (n, d) uint8 or float32
-        Other types are converted to float32.
+    x : (n, d) array or zarr array
+        uint8, float16 and float32 are taken as they are, other types are converted to float32.
     k
         Clusters, from 1 to n.
     seed
         Of ``np.random.Philox``.
+    init : (k, d) numbers
+        Centres to start from, instead of seeds. Without a *batch_size* all iterations are over all rows then, if
+        they are in memory: Lloyd's algorithm, as it stands.
     batch_size
         Rows of the first batch; 16 k, at least 1024, by default.
     max_iter
-        Iterations at most.
+        Iterations at most, over batches and again over all rows.
     tol
         Stop when the centres move by less than this, squared, relative to the mean variance of the columns.
     device
         ``"cpu"``.
+    max_bytes
+        A zarr array larger than this is read in blocks: the centres are found on a random sample of a quarter of
+        this (32,768 rows at least), and all rows are assigned to them in one pass. Memory is about this much, and 8
+        bytes a row.
 
     Raises
     ------
     UsageError
         *x* is not a finite matrix, k is not from 1 to n, or another option makes no sense.
     """
-    rows = _as_rows(x)
-    if not 1 <= k <= len(rows):
-        raise UsageError(f"k must be from 1 to the number of rows, got {k = } and {rows.shape = }")
+    kernels = load_kernels(device)
+    matrix = as_matrix(x, max_bytes)
+    n, d = matrix.shape
+    if not 1 <= k <= n:
+        raise UsageError(f"k must be from 1 to the number of rows, got {k = } and x.shape = {(n, d)}")
     if max_iter < 1 or (batch_size is not None and batch_size < 1) or not tol >= 0:
         raise UsageError(
             "max_iter and batch_size must be at least 1 and tol not negative, "
@@ -87,20 +103,20 @@ def kmeans(
     if seed < 0:
         raise UsageError(f"seed must not be negative, got {seed}")
     rng = np.random.Generator(np.random.Philox(seed))
-    return cluster(
-        ArrayVectors(rows), k, rng, load_kernels(device), batch_size=batch_size, max_iter=max_iter, tol=tol
-    )
+    options: dict[str, Any] = {"batch_size": batch_size, "max_iter": max_iter, "tol": tol}
+    options["init"] = None if init is None else _as_centers(init, k, d)
+    if matrix.in_memory is None:
+        row_bytes = max(1, d * matrix.dtype.itemsize)
+        sample_rows = max(_SAMPLE_ROWS, max_bytes // 8 // row_bytes)  # and a copy of it, in random order
+        return cluster(matrix, k, rng, kernels, sample_rows=sample_rows, **options)
+    return cluster(matrix, k, rng, kernels, all_rows=matrix.in_memory, **options)
 
 
-def _as_rows(x: npt.ArrayLike) -> Rows:
-    array = np.asarray(x)
-    if array.dtype != np.uint8:
-        array = array.astype(np.float32)
-    if array.ndim != 2:
-        raise UsageError(f"x must have two dimensions (rows, features), got {array.shape = }")
-    if not np.isfinite(array).all():
-        raise UsageError("x must be finite, it holds NaN or infinity")
-    return np.ascontiguousarray(array)
+def _as_centers(init: npt.ArrayLike, k: int, d: int) -> F32:
+    centers = np.ascontiguousarray(init, np.float32)
+    if centers.shape != (k, d) or not np.isfinite(centers).all():
+        raise UsageError(f"init must be {(k, d)} finite numbers, got {centers.shape = }")
+    return centers
 
 
 def cluster(
@@ -112,14 +128,26 @@ def cluster(
     batch_size: int | None = None,
     max_iter: int = 100,
     tol: float = 1e-4,
+    init: F32 | None = None,
+    sample_rows: int = _SAMPLE_ROWS,
+    all_rows: Rows | None = None,
 ) -> KMeans:
-    """`kmeans` over vectors of any size; memory is the sample and 8 bytes a row."""
+    """`kmeans` over vectors of any size; memory is the sample, twice, and 8 bytes a row.
+
+    The centres are found on *sample_rows*, and then on *all_rows*, those of *vectors*, if they are given.
+    """
     n, _ = vectors.shape
-    sample = vectors.take(_spread(n, _SAMPLE_ROWS, rng))
-    sample = sample[rng.permutation(len(sample))]
-    centers = _seed(sample[: max(_SEED_ROWS, _SEED_ROWS_A_CLUSTER * k)], k, rng, kernels)
-    first_batch = max(_FIRST_BATCH, 16 * k) if batch_size is None else batch_size
-    centers = _lloyd(sample, centers, kernels, first_batch, max_iter, tol)
+    if init is None or batch_size is not None or all_rows is None:
+        sample = vectors.take(_spread(n, sample_rows, rng))
+        sample = sample[rng.permutation(len(sample))]
+        seeded = sample[: max(_SEED_ROWS, _SEED_ROWS_A_CLUSTER * k)]
+        centers = _seed(seeded, k, rng, kernels) if init is None else init
+        first_batch = max(_FIRST_BATCH, 16 * k) if batch_size is None else batch_size
+        centers = _lloyd(sample, centers, kernels, first_batch, max_iter, tol)
+    else:
+        sample, centers = all_rows[:0], init
+    if all_rows is not None and len(sample) < n:
+        centers = _lloyd(all_rows, centers, kernels, n, max_iter, tol)
     labels, sqdist = np.empty(n, np.int32), np.empty(n, np.float32)
     for start, block in vectors.blocks():
         _assign(
@@ -143,51 +171,45 @@ def _seed(rows: Rows, k: int, rng: np.random.Generator, kernels: Kernels) -> F32
     n = len(rows)
     n_trials = 6 + int(3 * np.log(k))
     chosen = [int(rng.integers(n))]
-    sqdist = _far(rows)
-    lower = _lowerer(rows, kernels)
-    lower(chosen[0], sqdist)
+    sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
+    everyone = np.arange(n)
+
+    def lower(s: slice) -> None:
+        kernels.lower_nearest(rows, everyone[s], rows[chosen[-1:]].astype(np.float32), 0, sqdist, nearest)
+
+    in_threads(lower, n, _MIN_BLOCK)
     while len(chosen) < k:
-        total = np.cumsum(sqdist, dtype=sqdist.dtype if sqdist.dtype == np.int64 else np.float64)
+        total = np.cumsum(sqdist, dtype=np.float64)
         draws = rng.random(n_trials)
         if total[-1] == 0:  # fewer distinct rows than clusters
             chosen.append(int(draws[0] * n))
             continue
-        candidates = np.minimum(np.searchsorted(total, draws * total[-1], side="right"), n - 1)
-        best = None
-        for candidate in candidates:
-            lowered = sqdist.copy()
-            lower(int(candidate), lowered)
-            potential = lowered.sum(dtype=total.dtype)
-            if best is None or potential < best[0]:
-                best = (potential, int(candidate), lowered)
-        assert best is not None
-        sqdist = best[2]
-        chosen.append(best[1])
+        drawn = np.minimum(np.searchsorted(total, draws * total[-1], side="right"), n - 1)
+        candidates = rows[drawn].astype(np.float32)
+
+        def left(s: slice, candidates: F32 = candidates) -> Any:
+            return kernels.potentials(rows[s], candidates, sqdist[s])
+
+        potentials = np.sum(in_threads(left, n, _block_rows(n)), axis=0)
+        chosen.append(int(drawn[potentials.argmin()]))
+        in_threads(lower, n, _MIN_BLOCK)
     return rows[chosen].astype(np.float32)
 
 
-def _far(rows: Rows) -> I64 | F32:
-    if rows.dtype == np.uint8:
-        return np.full(len(rows), np.iinfo(np.int64).max, np.int64)
-    return np.full(len(rows), np.inf, np.float32)
-
-
-def _lowerer(rows: Rows, kernels: Kernels) -> Callable[[int, I64 | F32], None]:
-    def lower(row: int, sqdist: I64 | F32) -> None:
-        in_threads(lambda s: kernels.lower_distances(rows[s], rows[row], sqdist[s]), len(rows))
-
-    return lower
+def _block_rows(n: int) -> int:
+    return max(_MIN_BLOCK, -(-n // _MOST_BLOCKS))
 
 
 def _lloyd(sample: Rows, centers: F32, kernels: Kernels, first_batch: int, max_iter: int, tol: float) -> F32:
     n = min(first_batch, len(sample))
     threshold = tol * float(np.var(sample[:_VARIANCE_ROWS].astype(np.float32), axis=0).mean())
     before = np.inf
-    labels, sqdist = np.empty(len(sample), np.int32), np.empty(len(sample), np.float32)
+    labels, sqdist = np.zeros(len(sample), np.int32), np.empty(len(sample), np.float32)
+    bounds = _Bounds(len(sample))
     for _ in range(max_iter):
-        _assign(sample[:n], centers, kernels, labels[:n], sqdist[:n])
+        whole = bounds if n == len(sample) else None
+        moved = _step(sample[:n], centers, kernels, labels[:n], sqdist[:n], whole)
         inertia = float(sqdist[:n].sum(dtype=np.float64)) / n
-        moved = _means(sample[:n], labels[:n], sqdist[:n], centers, kernels)
         shift = float(((moved - centers) ** 2).sum(dtype=np.float64))
         centers = moved
         if n == len(sample):
@@ -207,15 +229,62 @@ def _assign(rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32
     in_threads(assign, len(rows), 1024)
 
 
-def _means(rows: Rows, labels: I32, sqdist: F32, centers: F32, kernels: Kernels) -> F32:
-    """Mean of each cluster; an empty one moves to the row farthest from its centre."""
-    k = len(centers)
-    parts = in_threads(lambda s: kernels.cluster_sums(rows[s], labels[s], k), len(rows))
-    sums: F64 | I64 = sum((part[0] for part in parts[1:]), start=parts[0][0])
-    counts: I64 = sum((part[1] for part in parts[1:]), start=parts[0][1])
-    means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+class _Bounds:
+    """What is known of the rows' distances to centres that are not theirs, and whether that pays."""
+
+    def __init__(self, n: int) -> None:
+        self.lower = np.zeros(n, np.float32)
+        self._moved = 0.0
+        self._fresh, self._pause = True, 0
+
+    @property
+    def pay(self) -> bool:
+        """Whether to use them in this step; to be asked once a step."""
+        if self._pause:
+            self._pause -= 1
+            self.lower[:], self._fresh = 0, True
+        return not self._pause
+
+    @property
+    def moved(self) -> float:
+        """The most that a centre has moved in the last step."""
+        return 0.0 if self._fresh else self._moved
+
+    def learn(self, compared: int) -> None:
+        """How many rows had to be compared with all centres."""
+        if not self._fresh and compared > _BOUNDS_PAY * len(self.lower):
+            self._pause = _PAUSE
+        self._fresh = False
+
+    def move(self, before: F32, after: F32) -> None:
+        """The centres move."""
+        shift = ((after.astype(np.float64) - before) ** 2).sum(axis=1).max()
+        self._moved = float(np.sqrt(shift)) * (1 + 1e-9)
+
+
+def _step(
+    rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32, bounds: _Bounds | None = None
+) -> F32:
+    """Assign every row, and give the mean of each cluster; an empty one moves to the row farthest from its centre."""
+    bounded = bounds if bounds is not None and bounds.pay else None
+
+    def sum_up(s: slice) -> Any:
+        if bounded is None:
+            return (*kernels.assign_sums(rows[s], centers, labels[s], sqdist[s]), 0)
+        return kernels.bounded_sums(rows[s], centers, bounded.moved, labels[s], sqdist[s], bounded.lower[s])
+
+    parts = in_threads(sum_up, len(rows), _block_rows(len(rows)))
+    sums, counts, _ = parts[0]
+    for more_sums, more_counts, _ in parts[1:]:
+        sums += more_sums
+        counts += more_counts
+    means: F32 = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         farthest = np.argsort(-sqdist, kind="stable")[: len(empty)]
         means[empty[: len(farthest)]] = rows[farthest].astype(np.float32)
+    if bounds is not None:
+        if bounded is not None:
+            bounds.learn(sum(compared for _, _, compared in parts))
+        bounds.move(centers, means)
     return means

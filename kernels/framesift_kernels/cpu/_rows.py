@@ -1,0 +1,110 @@
+"""The row kernel: rows of points against lanes of centres. Everything that needs distances stands on it."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import F32, I32, I64, Rows
+from ._compile import kernel
+from ._vector import (
+    ROWS,
+    VECTORS,
+    WIDTH,
+    distances_1,
+    distances_2,
+    distances_3,
+    distances_4,
+    keep_lowest,
+    lowest,
+    to_float,
+)
+
+
+def bits(x: Rows) -> Any:
+    """*x* as the kernels take it: float16 as uint16, because Numba knows no float16 on CPUs."""
+    return x.view(np.uint16) if x.dtype == np.float16 else x
+
+
+@kernel
+def pack(centers: F32) -> F32:  # IN (k, d), OUT (vectors, d, WIDTH)
+    """Lay out centres so that lanes are centres. Lanes without one are infinitely far."""
+    k, d = centers.shape
+    packed = np.full((-(-k // WIDTH), d, WIDTH), np.inf, np.float32)
+    for v in range(len(packed)):
+        first = v * WIDTH
+        for j in range(d):
+            for lane in range(min(WIDTH, k - first)):
+                packed[v, j, lane] = centers[first + lane, j]
+    return packed
+
+
+@kernel
+def fetch(
+    x: Rows,  # IN  (n, d)
+    rows: I64,  # IN  (m,) rows of x
+    first: int,
+    block: F32,  # OUT  (ROWS, d)
+) -> int:
+    """Convert the rows named by ``rows[first : first + ROWS]``, of which there may be fewer, and return how many.
+
+    Each is read and converted once, not element by element before it is broadcast: that is what makes float16
+    and uint8 as fast as float32, and the loops over a tile the same for all. A block that is not full keeps what
+    it held before.
+    """
+    n = min(ROWS, len(rows) - first)
+    for r in range(n):
+        row = x[rows[first + r]]
+        for j in range(len(row)):
+            block[r, j] = to_float(row[j])
+    return n
+
+
+@kernel
+def distances(
+    block: F32,  # IN  (ROWS, d)
+    packed: F32,  # IN  (vectors, d, WIDTH)
+    at: int,
+    vectors: int,
+    out: F32,  # OUT  (ROWS, VECTORS * WIDTH)
+) -> None:
+    """Squared distances of ROWS rows to the centres of ``packed[at : at + vectors]``, vectors <= VECTORS."""
+    if vectors == 4:
+        distances_4(block, packed, at, out)
+    elif vectors == 3:
+        distances_3(block, packed, at, out)
+    elif vectors == 2:
+        distances_2(block, packed, at, out)
+    else:
+        distances_1(block, packed, at, out)
+
+
+@kernel
+def lower(
+    x: Rows,  # IN  (n, d)
+    rows: I64,  # IN  (m,) rows of x
+    packed: F32,  # IN  (vectors, d, WIDTH)
+    numbers: I32,  # IN  (>= lanes with a centre,)
+    sqdist: F32,  # INOUT  (n,)
+    nearest: I32,  # INOUT  (n,)
+) -> None:
+    """Take the packed centres into account: ``sqdist[i]`` and ``nearest[i]`` of each of *rows*.
+
+    ``sqdist[i] = min(sqdist[i], |x[i] - c|**2)``; *nearest* follows, the number of the first lane on a tie, and
+    stays as it is if nothing is nearer than before.
+    """
+    block = np.zeros((ROWS, x.shape[1]), np.float32)
+    values = np.empty((ROWS, VECTORS * WIDTH), np.float32)
+    best = np.empty((ROWS, WIDTH), np.float32)
+    index = np.zeros((ROWS, WIDTH), np.int32)
+    for start in range(0, len(rows), ROWS):
+        n = fetch(x, rows, start, block)
+        best[:] = np.inf
+        for at in range(0, len(packed), VECTORS):
+            vectors = min(VECTORS, len(packed) - at)
+            distances(block, packed, at, vectors, values)
+            keep_lowest(values, vectors, at * WIDTH, best, index)
+        for r in range(n):
+            i = rows[start + r]
+            value, lane = lowest(best, index, r)
+            if value < sqdist[i]:
+                sqdist[i], nearest[i] = value, numbers[lane]

@@ -1,0 +1,35 @@
+"""A step of Lloyd's iteration."""
+
+import numpy as np
+
+from .. import F32, F64, I32, I64, Rows
+
+
+def assign_sums(x: Rows, centers: F32, labels: I32, sqdist: F32) -> tuple[F64 | I64, I64]:
+    """`assign`, and `cluster_sums` of the labels found, while the rows lie in the cache.
+
+    Parameters
+    ----------
+    x : (n, d) uint8, float16 or float32, C-contiguous
+    centers : (k, d) float32
+        At least one.
+    labels : (n,) int32
+        OUT: index of the nearest centre, the lowest on a tie.
+    sqdist : (n,) float32
+        OUT: squared distance to it.
+
+    Returns
+    -------
+    sums : (k, d) int64 or float64
+        int64, exact, for uint8; else float64, added in the order of the rows.
+    counts : (k,) int64
+        Rows of every centre.
+    """
+    from ._lloyd import assign_and_sum
+    from ._rows import bits, pack
+
+    shape = (centers.shape[0], centers.shape[1])
+    sums: F64 | I64 = np.zeros(shape, np.int64) if x.dtype == np.uint8 else np.zeros(shape, np.float64)
+    counts = np.zeros(len(centers), np.int64)
+    assign_and_sum(bits(x), pack(centers), labels, sqdist, sums, counts)
+    return sums, counts
