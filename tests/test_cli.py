@@ -87,14 +87,20 @@ SELECT_DEFAULTS = {
     "context": None,
     "image_format": "png",
     "picture_crop": None,
+    "stream": False,
+    "scratch": None,
+    "scratch_bytes": None,
     "device": "cpu",
     "threads": None,
 }
 EXPORT_DEFAULTS = {
     name: SELECT_DEFAULTS[name]
     for name in ("layout", "context", "image_format", "picture_crop", "device", "threads")
+} | {"inputs": None}
+INDEX_DEFAULTS = {
+    name: SELECT_DEFAULTS[name]
+    for name in "size start stop step crop stream scratch scratch_bytes device threads".split()
 }
-INDEX_DEFAULTS = {name: SELECT_DEFAULTS[name] for name in "size start stop step crop device threads".split()}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +121,8 @@ INDEX_DEFAULTS = {name: SELECT_DEFAULTS[name] for name in "size start stop step 
             },
         ),
         (
-            "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3",
+            "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3 --stream "
+            "--scratch t --scratch-bytes 20G",
             ["a.mp4"],
             20,
             "framesift-out",
@@ -127,6 +134,9 @@ INDEX_DEFAULTS = {name: SELECT_DEFAULTS[name] for name in "size start stop step 
                 "size": 32,
                 "store": Path("s"),
                 "threads": 3,
+                "stream": True,
+                "scratch": Path("t"),
+                "scratch_bytes": "20G",
             },
         ),
         (

@@ -51,7 +51,10 @@ class ImageFormat(StrEnum):
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="INPUT...", help="Videos, folders, globs, zips of frames; several at once."),
+    typer.Argument(
+        metavar="INPUT...",
+        help="Videos, folders, globs, zips of frames, s3://, gs://, https://; several at once.",
+    ),
 ]
 Store = Annotated[
     Path | None,
@@ -67,6 +70,15 @@ Stop = Annotated[str | None, typer.Option(help="Frame to stop before; as --start
 Step = Annotated[int, typer.Option(help="Consider every STEP-th frame.")]
 Crop = Annotated[
     str | None, typer.Option(metavar="X1,X2,Y1,Y2", help="Look at this rectangle only, in pixels as shown.")
+]
+Stream = Annotated[
+    bool, typer.Option("--stream", help="Read what is elsewhere by ranges, without a copy in scratch space.")
+]
+Scratch = Annotated[
+    Path | None, typer.Option(help="Folder for copies of what is elsewhere; FRAMESIFT_SCRATCH by default.")
+]
+ScratchBytes = Annotated[
+    str | None, typer.Option(help="Room for these copies, such as 20G; FRAMESIFT_SCRATCH_BYTES by default.")
 ]
 Device = Annotated[str, typer.Option(help="Device of the kernels: cpu.")]
 Threads = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
@@ -131,6 +143,9 @@ def select(
     context: Context = None,
     image_format: Format = ImageFormat.png,
     picture_crop: PictureCrop = None,
+    stream: Stream = False,
+    scratch: Scratch = None,
+    scratch_bytes: ScratchBytes = None,
     device: Device = "cpu",
     threads: Threads = None,
     as_json: AsJson = False,
@@ -161,6 +176,9 @@ def select(
             context=context,
             image_format=image_format.value,
             picture_crop=picture_crop,
+            stream=stream,
+            scratch=scratch,
+            scratch_bytes=scratch_bytes,
             device=device,
             threads=threads,
             progress=progress,
@@ -177,6 +195,9 @@ def index(
     stop: Stop = None,
     step: Step = 1,
     crop: Crop = None,
+    stream: Stream = False,
+    scratch: Scratch = None,
+    scratch_bytes: ScratchBytes = None,
     device: Device = "cpu",
     threads: Threads = None,
     as_json: AsJson = False,
@@ -194,6 +215,9 @@ def index(
             stop=stop,
             step=step,
             crop=crop,
+            stream=stream,
+            scratch=scratch,
+            scratch_bytes=scratch_bytes,
             device=device,
             threads=threads,
             progress=progress,
@@ -216,6 +240,10 @@ def export(
     context: Context = None,
     image_format: Format = ImageFormat.png,
     picture_crop: PictureCrop = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="Address of a source whose query was secret and not kept; repeatable."),
+    ] = None,
     device: Device = "cpu",
     threads: Threads = None,
     as_json: AsJson = False,
@@ -233,6 +261,7 @@ def export(
             context=context,
             image_format=image_format.value,
             picture_crop=picture_crop,
+            inputs=inputs or None,
             device=device,
             threads=threads,
             progress=progress,

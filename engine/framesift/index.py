@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import NothingUsableError, UsageError
+from .ingest.fetch import Fetcher
 from .ingest.images import ImagesJob
 from .ingest.job import Context, IndexOptions, Job
 from .ingest.pool import Pool
@@ -17,7 +19,9 @@ from .ingest.video import VideoJob
 from .machine import count_threads, load_kernels
 from .positions import Position, check_order, parse_crop, parse_position
 from .progress import Progress, ProgressCallback, silent
-from .sources import SetAside, Source, find_sources
+from .remote.content import RemoteObject
+from .remote.scratch import Scratch
+from .sources import Input, SetAside, Source, find_sources
 from .store import SourceReader, SourceRecord, Store
 
 PathLike = str | os.PathLike[str]
@@ -38,7 +42,10 @@ class Index:
     set_aside: list[SetAside] = field(default_factory=list)
     """Inputs that could not be used, and why."""
     stats: dict[str, float] = field(default_factory=dict)
-    """``index_s`` seconds, ``frames_decoded``, ``sources_reused``."""
+    """``index_s`` seconds, ``frames_decoded``, ``sources_reused``; ``bytes_fetched`` where some were."""
+    elsewhere: dict[str, Source] = field(default_factory=dict)
+    """By id, the sources that have no path: their addresses as given, with what is secret in them, and file objects.
+    In memory only."""
 
     @property
     def n_rows(self) -> int:
@@ -80,7 +87,7 @@ class Index:
 
 
 def index(
-    inputs: PathLike | Iterable[PathLike],
+    inputs: Input | Iterable[Input],
     store: PathLike | None = None,
     *,
     size: int = 64,
@@ -91,6 +98,9 @@ def index(
     decode: str = "exact",
     device: str = "cpu",
     threads: int | None = None,
+    stream: bool = False,
+    scratch: PathLike | None = None,
+    scratch_bytes: int | str | None = None,
     progress: ProgressCallback = silent,
 ) -> Index:
     """Decode every frame of *inputs* once and keep a thumbnail, statistics and a content hash of each.
@@ -102,7 +112,8 @@ def index(
     Parameters
     ----------
     inputs
-        Video files, zips of images, folders (searched recursively) and glob patterns.
+        Video files, zips of images, folders (searched recursively) and glob patterns; ``s3://`` and ``gs://``
+        addresses of objects, prefixes and patterns, ``https://`` addresses of files; binary file objects.
     store
         Folder to keep the index in. What is in it already is reused where neither content nor options have
         changed, and what an interrupted run left is resumed. None: a temporary store.
@@ -121,6 +132,15 @@ def index(
         ``"cpu"``.
     threads
         Decoder threads; all cores by default.
+    stream
+        Read what is elsewhere by ranges, about twice over, instead of copying it to scratch space first. The index
+        is the same, bit for bit. Memory: 20 MB a thread.
+    scratch
+        Folder for copies of what is elsewhere: at most 4, each deleted when it is indexed. ``FRAMESIFT_SCRATCH``
+        or the system's folder for temporary files by default.
+    scratch_bytes
+        Room for them: bytes, or text such as ``"20G"``; ``FRAMESIFT_SCRATCH_BYTES``, or half of what is free and
+        at most 64 GB, by default.
     progress
         Called about ten times a second, from this thread.
 
@@ -132,7 +152,7 @@ def index(
     Raises
     ------
     UsageError
-        An option makes no sense, or *store* cannot be a store.
+        An option makes no sense, *store* cannot be a store, or an address is given and obstore is not installed.
     NothingUsableError
         No input could be used; says why for each.
     StoreBusyError, ResourceError, IntegrityError
@@ -147,21 +167,26 @@ def index(
         raise NothingUsableError(_nothing(set_aside))
     opened = Store(store)
     try:
-        with opened.writing():
-            jobs = _run(sources, Context(opened, options, kernels, n_threads), progress)
-        set_aside += [SetAside(str(job.source.path), job.reason) for job in jobs if job.reason is not None]
+        with opened.writing(), ExitStack() as stack:
+            fetched = [] if stream else [s for s in sources if isinstance(s.path, RemoteObject)]
+            room = stack.enter_context(Scratch(scratch, scratch_bytes)) if fetched else None
+            context = Context(opened, options, kernels, n_threads)
+            jobs, n_bytes = _run(sources, context, room, progress)
+        set_aside += [SetAside(job.source.uri, job.reason) for job in jobs if job.reason is not None]
         records = [job.record for job in jobs if job.record is not None]
         if not records:
             raise NothingUsableError(_nothing(set_aside))
     except BaseException:
         opened.close()
         raise
-    stats = {
+    stats: dict[str, float] = {
         "index_s": time.perf_counter() - began,
         "frames_decoded": sum(job.n_done for job in jobs if not job.reused),
         "sources_reused": sum(job.reused for job in jobs),
     }
-    return Index(opened, records, set_aside, stats)
+    if n_bytes:
+        stats["bytes_fetched"] = n_bytes
+    return Index(opened, records, set_aside, stats, {s.id: s for s in sources if s.remote is not None})
 
 
 def open_index(store: PathLike) -> Index:
@@ -195,30 +220,37 @@ def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOption
     return IndexOptions(size=size, start=first, stop=last, step=step, crop=crop, decode=decode)
 
 
-def _run(sources: list[Source], context: Context, progress: ProgressCallback) -> list[Job]:
-    """Index the sources, the biggest first so that all threads stay busy to the end."""
+def _run(
+    sources: list[Source], context: Context, room: Scratch | None, progress: ProgressCallback
+) -> tuple[list[Job], int]:
+    """Index the sources, the biggest first so that all threads stay busy to the end; also bytes fetched."""
     jobs: list[Job] = [(VideoJob if s.kind == "video" else ImagesJob)(s, context) for s in sources]
-    biggest_first = sorted(jobs, key=lambda job: -_n_bytes(job.source))
-    pool = Pool([job.root() for job in biggest_first], context.threads)
+    biggest_first = sorted(jobs, key=lambda job: -job.source.n_bytes)
+    fetched = [j for j in biggest_first if room is not None and isinstance(j.source.path, RemoteObject)]
+    at_hand = [job for job in biggest_first if job not in fetched]
+    pool = Pool([job.root() for job in at_hand], context.threads, len(fetched))
     context.pool = pool
+    fetcher = None if room is None else Fetcher(fetched, pool, room)
 
     def tick() -> None:
+        if fetcher is not None:
+            progress(Progress(stage="download", done=fetcher.n_bytes, total=fetcher.n_total))
         done, total = sum(j.n_done for j in jobs), sum(j.n_total for j in jobs)
         under_way = next((j for j in jobs if j.record is None and j.reason is None and j.n_total), None)
         progress(
             Progress(stage="index", done=done, total=total, source=under_way.source.name if under_way else "")
         )
 
-    pool.run(tick)
-    tick()
-    return jobs
-
-
-def _n_bytes(source: Source) -> int:
+    if fetcher is not None:
+        fetcher.start()
     try:
-        return source.path.stat().st_size
-    except OSError:
-        return 0
+        pool.run(tick)
+    finally:
+        pool.stop()
+        if fetcher is not None:
+            fetcher.join()
+    tick()
+    return jobs, 0 if fetcher is None else fetcher.n_bytes
 
 
 def _nothing(set_aside: list[SetAside]) -> str:

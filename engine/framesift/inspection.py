@@ -12,15 +12,17 @@ from .index import PathLike
 from .ingest.images import open_image, open_images
 from .measure import make_view
 from .progress import Progress, ProgressCallback, silent
-from .sources import SetAside, Source, find_sources
+from .sources import Input, SetAside, Source, find_sources
 from .store import Store
 from .video.container import fraction, open_video
 from .video.decode import Decoder
 from .video.packets import read_packets, times_s
 
 
-def describe(inputs: PathLike | Iterable[PathLike]) -> tuple[list[dict[str, Any]], list[SetAside]]:
+def describe(inputs: Input | Iterable[Input]) -> tuple[list[dict[str, Any]], list[SetAside]]:
     """What is known of each source without decoding it (but for one frame), and the inputs set aside.
+
+    What is elsewhere is streamed.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def describe(inputs: PathLike | Iterable[PathLike]) -> tuple[list[dict[str, Any]
         try:
             found.append(_describe_video(source) if source.kind == "video" else _describe_images(source))
         except SourceError as e:
-            set_aside.append(SetAside(str(source.path), str(e)))
+            set_aside.append(SetAside(source.uri, str(e)))
     if not found:
         raise NothingUsableError("; ".join(f"{item.uri}: {item.reason}" for item in set_aside))
     return found, set_aside
@@ -44,7 +46,7 @@ def _describe_video(source: Source) -> dict[str, Any]:
         packets = read_packets(container, stream)
         times = times_s(packets.pts, fraction(stream.time_base) or Fraction(1))
         facts = {
-            "uri": str(source.path),
+            "uri": source.uri,
             "kind": source.kind,
             "container": container.format.name,
             "codec": stream.codec_context.codec.canonical_name,
@@ -52,7 +54,7 @@ def _describe_video(source: Source) -> dict[str, Any]:
             "n_keyframes": int(packets.keyframe.sum()),
             "frame_rate": float(fraction(stream.average_rate) or 0),
             "duration_s": float(times[-1]) if len(times) else None,
-            "n_bytes": source.path.stat().st_size,
+            "n_bytes": source.n_bytes,
             "sequential_because": packets.doubt or None,
         }
     with open_video(source.path) as (container, stream):
@@ -73,7 +75,7 @@ def _describe_images(source: Source) -> dict[str, Any]:
     with open_images(source) as images:
         first = open_image(images.read(0))
         return {
-            "uri": str(source.path),
+            "uri": source.uri,
             "kind": source.kind,
             "n_frames": len(images.names),
             "width": first.width,

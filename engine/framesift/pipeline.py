@@ -10,10 +10,11 @@ from .progress import ProgressCallback, silent
 from .selection.choice import check_choice, select
 from .selection.excluded import check_excluded
 from .selection.result import Selection
+from .sources import Input
 
 
 def extract(
-    inputs: PathLike | Iterable[PathLike],
+    inputs: Input | Iterable[Input],
     n: int,
     out: str | os.PathLike[str],
     *,
@@ -37,6 +38,9 @@ def extract(
     picture_crop: str | tuple[int, int, int, int] | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    stream: bool = False,
+    scratch: PathLike | None = None,
+    scratch_bytes: int | str | None = None,
     progress: ProgressCallback = silent,
 ) -> Selection:
     """Videos in, the *n* most useful frames out, as pictures in *out*: `index`, `select` and `export`.
@@ -70,6 +74,9 @@ def extract(
         decode=decode,
         device=device,
         threads=threads,
+        stream=stream,
+        scratch=scratch,
+        scratch_bytes=scratch_bytes,
         progress=progress,
     ) as made:
         selection = select(

@@ -23,7 +23,7 @@ from ..progress import Progress, ProgressCallback, silent
 from ..report.contact_sheet import ContactSheet
 from ..report.html import write_report
 from ..selection.result import SelectedSource, Selection, folder_names
-from ..sources import SetAside, Source
+from ..sources import Input, SetAside, Source, find_sources
 from ..store import Flag
 from ..video.packets import Segment
 from .deeplabcut import DEEPLABCUT
@@ -49,6 +49,7 @@ def export(
     picture_crop: str | tuple[int, int, int, int] | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    inputs: Input | Iterable[Input] | None = None,
     progress: ProgressCallback = silent,
 ) -> list[Path]:
     """Write the chosen frames at full quality, ``contact-sheet.png``, ``report.html`` and, last, ``selection.json``.
@@ -77,6 +78,9 @@ def export(
         Of the kernels that check the frames: ``"cpu"``.
     threads
         All cores by default.
+    inputs
+        Sources of the selection that cannot be opened by what it says of them: addresses with a secret in their
+        query, of which it keeps none, and file objects. What is elsewhere is streamed.
     progress
         Called about ten times a second, from this thread.
 
@@ -115,6 +119,7 @@ def export(
         parse_crop(picture_crop),
         load_kernels(device),
         count_threads(threads),
+        _elsewhere(selection, inputs),
     )
     job.run(progress)
     selection.stats["export_s"] = time.perf_counter() - began
@@ -122,6 +127,17 @@ def export(
         selection.stats["peak_rss_bytes"] = peak
     write_json(job.out / "selection.json", selection.to_json())
     return [job.out / frame.file for frame in selection.frames if frame.file]
+
+
+def _elsewhere(selection: Selection, inputs: Input | Iterable[Input] | None) -> dict[str, Source]:
+    """By id, the sources that are given beside the selection, or that its index still knows."""
+    known = {} if selection.index is None else dict(selection.index.elsewhere)
+    if inputs is not None:
+        found, set_aside = find_sources(inputs)
+        if set_aside:
+            raise UsageError(f"inputs: {set_aside[0].uri}: {set_aside[0].reason}")
+        known |= {source.id: source for source in found}
+    return known
 
 
 def check_export(
@@ -164,6 +180,7 @@ class _Export:
     crop: Crop | None
     kernels: Kernels
     threads: int
+    elsewhere: dict[str, Source]
     _written: dict[tuple[int, int], Path] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _sheet: ContactSheet = field(init=False)
@@ -191,7 +208,7 @@ class _Export:
         """Find the frames of one source, and return a task for each group of them that is decoded together."""
         selected = self.selection.sources[at]
         try:
-            source = open_source(selected)
+            source = open_source(selected, self.elsewhere.get(selected.id))
             sink = partial(self._write, at, folder)
             if source.kind != "video":
                 chosen = set(self.selection.indices(at))
@@ -202,18 +219,30 @@ class _Export:
             )
             groups = split(videos.timeline, frames)
         except SourceError as e:
-            gone = SetAside(selected.uri, str(e))
-            with self._lock:
-                if gone not in self.selection.set_aside:  # as it is when this selection was exported before
-                    self.selection.set_aside.append(gone)
+            self._set_aside(selected, e)
             return []
-        return [partial(self._group, videos, segment, wanted, sink) for segment, wanted in groups]
+        return [partial(self._group, selected, videos, *group, sink) for group in groups]
 
     def _group(
-        self, videos: VideoPictures, segment: Segment | None, frames: list[int], sink: object
+        self,
+        selected: SelectedSource,
+        videos: VideoPictures,
+        segment: Segment | None,
+        frames: list[int],
+        sink: object,
     ) -> Iterable[Task]:
-        missing = videos.write(segment, frames, sink)  # type: ignore[arg-type]
-        return [partial(self._group, videos, None, missing, sink)] if missing else []
+        try:
+            missing = videos.write(segment, frames, sink)  # type: ignore[arg-type]
+        except SourceError as e:
+            self._set_aside(selected, e)
+            return []
+        return [partial(self._group, selected, videos, None, missing, sink)] if missing else []
+
+    def _set_aside(self, selected: SelectedSource, error: SourceError) -> None:
+        gone = SetAside(selected.uri, str(error))
+        with self._lock:
+            if gone not in self.selection.set_aside:  # as it is when this selection was exported before
+                self.selection.set_aside.append(gone)
 
     def _timeline(self, at: int, source: Source) -> Timeline:
         index = self.selection.index

@@ -13,6 +13,8 @@ from av.rational import AVRational
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
+from ..remote.content import Remote, check
+from ..remote.reader import RangeReader
 
 # FFmpeg opens whatever a file's content claims to be. Playlists and session descriptions (HLS, concat, SDP)
 # make it open other files and hosts, so only demuxers that read one self-contained file are let in.
@@ -29,7 +31,7 @@ log = logging.getLogger("framesift")
 
 
 @contextmanager
-def open_video(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(path: Path | Remote, *, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the best video stream of *path* with *threads* decoder threads.
 
     One thread conceals damage as the ffmpeg program does; several take it for an error.
@@ -37,12 +39,32 @@ def open_video(path: Path, *, threads: int = 1) -> Iterator[tuple[InputContainer
     Raises
     ------
     SourceError
-        Not a video that FFmpeg can open, or without a video stream.
+        Not a video that FFmpeg can open, or without a video stream; at the end too, when content that is
+        elsewhere could not be read on the way.
     """
+    if isinstance(path, Path):
+        with _opened(f"file:{path}", "file", threads) as opened:
+            yield opened
+        return
+    # Over a file object FFmpeg would open whatever a playlist names, but for these whitelists.
+    with RangeReader(path, ends_on_failure=True) as reader:
+        try:
+            with _opened(reader, "none", threads) as opened:
+                yield opened
+        except Exception:
+            check(path)
+            raise
+        check(path)
+
+
+@contextmanager
+def _opened(
+    file: str | RangeReader, protocols: str, threads: int
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         container = av.open(
-            f"file:{path}",
-            options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+            file,
+            options={"format_whitelist": _FORMATS, "protocol_whitelist": protocols},
             **_METADATA,
         )
     except (av.FFmpegError, OSError, ValueError, MemoryError) as e:
