@@ -12,6 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
+BLOCK = 8192
+"""Of a reader in the tests, so that a small clip has several."""
+
 
 @dataclass(slots=True)
 class Request:
@@ -110,7 +113,9 @@ class Server:
                 at = (request.path, request.range)
                 n = self.seen[at] = self.seen.get(at, -1) + 1
                 fault = (
-                    self.each[(zlib.crc32(request.range.split("-")[0].encode()) + n) % len(self.each)] if n < 3 else None
+                    self.each[(zlib.crc32(request.range.split("-")[0].encode()) + n) % len(self.each)]
+                    if n < 3
+                    else None
                 )
             self.n_faults += fault is not None
         answer = self._pass_on(request, body) if self.upstream else self._serve(request)
@@ -222,3 +227,11 @@ def moto() -> Iterator[tuple[str, int]]:
         yield server.get_host_and_port()
     finally:
         server.stop()
+
+
+def boto(moto: tuple[str, int]) -> Any:
+    """Another client, for what the tests do behind our back."""
+    import boto3
+
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+    return boto3.client("s3", endpoint_url=f"http://{moto[0]}:{moto[1]}", **keys)

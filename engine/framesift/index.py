@@ -17,9 +17,11 @@ from .ingest.job import Context, IndexOptions, Job
 from .ingest.pool import Pool
 from .ingest.video import VideoJob
 from .machine import count_threads, load_kernels
+from .packed_store import Commit, PackedStore
 from .positions import Position, check_order, parse_crop, parse_position
 from .progress import Progress, ProgressCallback, silent
-from .remote.content import RemoteObject
+from .remote.address import is_uri
+from .remote.content import RemoteObject, version_digest
 from .remote.scratch import Scratch
 from .sources import Input, SetAside, Source, find_sources
 from .store import SourceReader, SourceRecord, Store
@@ -46,6 +48,10 @@ class Index:
     elsewhere: dict[str, Source] = field(default_factory=dict)
     """By id, the sources that have no path: their addresses as given, with what is secret in them, and file objects.
     In memory only."""
+    uri: str = ""
+    """Address of the store that `store` on disk stands for, if there is one."""
+    room: Scratch | None = None
+    """Scratch space that `store` lies in, if it does."""
 
     @property
     def n_rows(self) -> int:
@@ -68,7 +74,7 @@ class Index:
     def to_json(self) -> dict[str, Any]:
         """What ``framesift index --json`` prints."""
         return {
-            "store": str(self.store.path),
+            "store": self.uri or str(self.store.path),
             "n_frames": self.n_rows,
             "sources": [asdict(record) for record in self.records],
             "set_aside": [asdict(item) for item in self.set_aside],
@@ -76,8 +82,10 @@ class Index:
         }
 
     def close(self) -> None:
-        """Delete the store if it is temporary."""
+        """Delete the store if it is temporary, or stands for one elsewhere."""
         self.store.close()
+        if self.room is not None:
+            self.room.close()
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +124,8 @@ def index(
         addresses of objects, prefixes and patterns, ``https://`` addresses of files; binary file objects.
     store
         Folder to keep the index in. What is in it already is reused where neither content nor options have
-        changed, and what an interrupted run left is resumed. None: a temporary store.
+        changed, and what an interrupted run left is resumed. None: a temporary store. ``s3://…`` or ``gs://…``:
+        sources are sent there one by one as they are whole, and what is reused is fetched to scratch space.
     size
         Longer side of a thumbnail, in pixels, 8 to 512. Aspect is kept; nothing is enlarged.
     start, stop
@@ -165,32 +174,36 @@ def index(
     sources, set_aside = find_sources(inputs)
     if not sources:
         raise NothingUsableError(_nothing(set_aside))
-    opened = Store(store)
-    try:
-        with opened.writing(), ExitStack() as stack:
-            fetched = [] if stream else [s for s in sources if isinstance(s.path, RemoteObject)]
-            room = stack.enter_context(Scratch(scratch, scratch_bytes)) if fetched else None
+    with ExitStack() as stack:
+        is_copied = not stream and any(isinstance(s.path, RemoteObject) for s in sources)
+        room = stack.enter_context(Scratch(scratch, scratch_bytes)) if is_copied or is_uri(store) else None
+        opened, packed = _open(store, room, stack)
+        with opened.writing():
             context = Context(opened, options, kernels, n_threads)
-            jobs, n_bytes = _run(sources, context, room, progress)
-        set_aside += [SetAside(job.source.uri, job.reason) for job in jobs if job.reason is not None]
-        records = [job.record for job in jobs if job.record is not None]
-        if not records:
-            raise NothingUsableError(_nothing(set_aside))
-    except BaseException:
-        opened.close()
-        raise
-    stats: dict[str, float] = {
+            jobs: list[Job] = [(VideoJob if s.kind == "video" else ImagesJob)(s, context) for s in sources]
+            if packed is not None:
+                _share(packed, jobs, options)
+            n_bytes = _run(jobs, context, room if is_copied else None, progress)
+            if packed is not None:
+                packed.finish()
+        made = Index(opened, [job.record for job in jobs if job.record is not None])
+        made.set_aside = set_aside + [SetAside(j.source.uri, j.reason) for j in jobs if j.reason is not None]
+        if not made.records:
+            raise NothingUsableError(_nothing(made.set_aside))
+        _keep(made, room, packed, stack)
+    made.stats = {
         "index_s": time.perf_counter() - began,
         "frames_decoded": sum(job.n_done for job in jobs if not job.reused),
         "sources_reused": sum(job.reused for job in jobs),
     }
     if n_bytes:
-        stats["bytes_fetched"] = n_bytes
-    return Index(opened, records, set_aside, stats, {s.id: s for s in sources if s.remote is not None})
+        made.stats["bytes_fetched"] = n_bytes
+    made.elsewhere = {s.id: s for s in sources if s.remote is not None}
+    return made
 
 
 def open_index(store: PathLike) -> Index:
-    """The index of every whole source in a store.
+    """The index of every whole source in a store. One in a bucket is fetched to scratch space.
 
     Raises
     ------
@@ -199,11 +212,42 @@ def open_index(store: PathLike) -> Index:
     NothingUsableError
         It holds no whole source.
     """
-    opened = Store(store, create=False)
-    records = list(opened.records().values())
-    if not records:
-        raise NothingUsableError(f"the store {opened.path} holds no whole source yet")
-    return Index(opened, records)
+    with ExitStack() as stack:
+        room = stack.enter_context(Scratch()) if is_uri(store) else None
+        opened, packed = _open(store, room, stack, create=False)
+        if packed is not None:
+            packed.fetch(packed.commits())
+        made = Index(opened, list(opened.records().values()))
+        if not made.records:
+            raise NothingUsableError(
+                f"the store {packed.uri if packed else opened.path} holds no whole source yet"
+            )
+        _keep(made, room, packed, stack)
+    return made
+
+
+def _open(
+    store: PathLike | None, room: Scratch | None, stack: ExitStack, *, create: bool = True
+) -> tuple[Store, PackedStore | None]:
+    """The store on disk, and the one in a bucket that it stands for; *stack* closes them."""
+    packed = None
+    if is_uri(store):
+        assert room is not None
+        packed = PackedStore(str(store), room, create=create)
+        stack.callback(packed.close)
+    opened = Store(store, create=create) if packed is None else packed.local
+    stack.callback(opened.close)
+    return opened, packed
+
+
+def _keep(made: Index, room: Scratch | None, packed: PackedStore | None, stack: ExitStack) -> None:
+    """Leave open what *made* needs: its store, with the scratch space that this lies in."""
+    stack.pop_all()
+    if packed is not None:
+        packed.close()
+        made.uri, made.room = packed.uri, room
+    elif room is not None:
+        room.close()
 
 
 def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOptions:
@@ -220,11 +264,28 @@ def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOption
     return IndexOptions(size=size, start=first, stop=last, step=step, crop=crop, decode=decode)
 
 
-def _run(
-    sources: list[Source], context: Context, room: Scratch | None, progress: ProgressCallback
-) -> tuple[list[Job], int]:
-    """Index the sources, the biggest first so that all threads stay busy to the end; also bytes fetched."""
-    jobs: list[Job] = [(VideoJob if s.kind == "video" else ImagesJob)(s, context) for s in sources]
+def _share(packed: PackedStore, jobs: list[Job], options: IndexOptions) -> None:
+    """Fetch from a store in a bucket what *jobs* may reuse, and have them send there what they add."""
+    by_id = {job.source.id: job for job in jobs}
+
+    def is_wanted(commit: Commit) -> bool:
+        remote = by_id[commit.id].source.remote
+        is_same = (
+            remote is None or not remote.version or commit.record["fingerprint"] == version_digest(remote)
+        )
+        return is_same and commit.record.get("options") == options.to_json()
+
+    def send(job: Job) -> None:
+        if job.record is not None and not job.reused:
+            packed.send(job.source.id)
+
+    packed.fetch(filter(is_wanted, packed.commits(by_id)))
+    for job in jobs:
+        job.when_done.append(send)
+
+
+def _run(jobs: list[Job], context: Context, room: Scratch | None, progress: ProgressCallback) -> int:
+    """Index the sources, the biggest first so that all threads stay busy to the end; returns bytes fetched."""
     biggest_first = sorted(jobs, key=lambda job: -job.source.n_bytes)
     fetched = [j for j in biggest_first if room is not None and isinstance(j.source.path, RemoteObject)]
     at_hand = [job for job in biggest_first if job not in fetched]
@@ -250,7 +311,7 @@ def _run(
         if fetcher is not None:
             fetcher.join()
     tick()
-    return jobs, 0 if fetcher is None else fetcher.n_bytes
+    return 0 if fetcher is None else fetcher.n_bytes
 
 
 def _nothing(set_aside: list[SetAside]) -> str:

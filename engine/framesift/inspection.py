@@ -2,16 +2,21 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from .errors import IntegrityError, NothingUsableError, SourceError
+from .files import write_json
 from .index import PathLike
 from .ingest.images import open_image, open_images
 from .measure import make_view
+from .packed_store import PackedStore, is_packed_store
 from .progress import Progress, ProgressCallback, silent
+from .remote.address import is_uri
+from .remote.scratch import Scratch
 from .sources import Input, SetAside, Source, find_sources
 from .store import Store
 from .video.container import fraction, open_video
@@ -84,7 +89,9 @@ def _describe_images(source: Source) -> dict[str, Any]:
 
 
 def is_store(path: PathLike) -> bool:
-    """*path* is a folder that a store lives in."""
+    """*path* is a folder, or an address, that a store lives in."""
+    if is_uri(path):
+        return not str(path).lower().startswith("http") and is_packed_store(str(path))
     return (Path(path) / "zarr.json").is_file()
 
 
@@ -96,6 +103,8 @@ def describe_store(path: PathLike) -> dict[str, Any]:
     UsageError, StoreVersionError, IntegrityError
         It is no store, one of another version, or a damaged one.
     """
+    if is_uri(path):
+        return _describe_packed(str(path))
     with Store(path, create=False) as store:
         records = store.records().values()
         files = (Path(folder) / name for folder, _, names in os.walk(store.path) for name in names)
@@ -105,6 +114,17 @@ def describe_store(path: PathLike) -> dict[str, Any]:
             "n_frames": sum(record.n_rows for record in records),
             "sources": [asdict(record) for record in records],
         }
+
+
+def _describe_packed(uri: str) -> dict[str, Any]:
+    with Scratch() as room:
+        packed = PackedStore(uri, room, create=False)
+        commits = packed.commits()
+        packed.close()
+        for commit in commits:
+            write_json(packed.local.path / "commits" / f"{commit.id}.json", commit.record)
+        found = describe_store(packed.local.path)
+    return found | {"store": packed.uri, "n_bytes": sum(commit.n_bytes for commit in commits)}
 
 
 def verify(path: PathLike, *, progress: ProgressCallback = silent) -> dict[str, Any]:
@@ -120,8 +140,16 @@ def verify(path: PathLike, *, progress: ProgressCallback = silent) -> dict[str, 
     UsageError, StoreVersionError, IntegrityError
         It is no store, one of another version, or its records cannot be read.
     """
-    damaged = []
-    with Store(path, create=False) as store:
+    damaged: list[str] = []
+    packed = None
+    with ExitStack() as stack:
+        if is_uri(path):
+            packed = PackedStore(str(path), stack.enter_context(Scratch()), create=False)
+            stack.callback(packed.close)
+            damaged += packed.fetch_what_can_be()
+            store = packed.local
+        else:
+            store = stack.enter_context(Store(path, create=False))
         records = store.records()
         total, done = sum(record.n_rows for record in records.values()), 0
         for source_id, record in records.items():
@@ -131,4 +159,5 @@ def verify(path: PathLike, *, progress: ProgressCallback = silent) -> dict[str, 
                 damaged.append(str(e))
             done += record.n_rows
             progress(Progress(stage="verify", done=done, total=total, source=record.name))
-    return {"sources": len(records), "frames": total, "damaged": damaged}
+        lost = 0 if packed is None else packed.n_commits - len(records)
+    return {"sources": len(records) + lost, "frames": total, "damaged": damaged}

@@ -20,6 +20,8 @@ from ..machine import count_threads, load_kernels, peak_rss_bytes
 from ..measure import Crop
 from ..positions import parse_crop
 from ..progress import Progress, ProgressCallback, silent
+from ..remote.address import is_uri
+from ..remote.output import check_writable, output_folder, parse_folder
 from ..report.contact_sheet import ContactSheet
 from ..report.html import write_report
 from ..selection.result import SelectedSource, Selection, folder_names
@@ -64,7 +66,8 @@ def export(
     selection
         From `select` or `read_selection`.
     out
-        Folder to write to; made if it is not there.
+        Folder to write to; made if it is not there. Or ``s3://…``, ``gs://…``: then everything is made in scratch
+        space and sent at the end, ``selection.json`` last.
     layout
         ``"images"``, ``"deeplabcut"`` or ``"lightning-pose"``.
     context
@@ -87,7 +90,8 @@ def export(
     Returns
     -------
     list of Path
-        Pictures of the chosen frames, in the order of ``selection.frames``, whose ``file`` is set; sources that
+        Pictures of the chosen frames, in the order of ``selection.frames``, whose ``file`` is set (relative to
+        *out* where that is an address); sources that
         are gone are added to ``selection.set_aside``, and their frames have none.
 
     Raises
@@ -110,23 +114,30 @@ def export(
         picture_crop=picture_crop,
         threads=threads,
     )
-    job = _Export(
-        selection,
-        Path(out).absolute(),
-        LAYOUTS[layout],
-        FORMATS[image_format],
-        LAYOUTS[layout].context if context is None else context,
-        parse_crop(picture_crop),
-        load_kernels(device),
-        count_threads(threads),
-        _elsewhere(selection, inputs),
-    )
-    job.run(progress)
-    selection.stats["export_s"] = time.perf_counter() - began
-    if (peak := peak_rss_bytes()) is not None:
-        selection.stats["peak_rss_bytes"] = peak
-    write_json(job.out / "selection.json", selection.to_json())
-    return [job.out / frame.file for frame in selection.frames if frame.file]
+    known = _elsewhere(selection, inputs)
+
+    def sent(done: int, total: int) -> None:
+        progress(Progress(stage="upload", done=done, total=total))
+
+    with output_folder(out, "selection.json", sent) as folder:
+        job = _Export(
+            selection,
+            folder,
+            LAYOUTS[layout],
+            FORMATS[image_format],
+            LAYOUTS[layout].context if context is None else context,
+            parse_crop(picture_crop),
+            load_kernels(device),
+            count_threads(threads),
+            known,
+        )
+        job.run(progress)
+        selection.stats["export_s"] = time.perf_counter() - began
+        if (peak := peak_rss_bytes()) is not None:
+            selection.stats["peak_rss_bytes"] = peak
+        write_json(folder / "selection.json", selection.to_json())
+    place = Path() if is_uri(out) else folder
+    return [place / frame.file for frame in selection.frames if frame.file]
 
 
 def _elsewhere(selection: Selection, inputs: Input | Iterable[Input] | None) -> dict[str, Source]:
@@ -164,6 +175,9 @@ def check_export(
         raise UsageError(f"context must not be negative, got {context}")
     count_threads(threads)
     parse_crop(picture_crop)
+    if is_uri(out):
+        check_writable(parse_folder(str(out)))
+        return
     with disk_errors(Path(out)):
         Path(out).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):

@@ -3,9 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from ..errors import SourceError
@@ -94,11 +92,7 @@ class Fetcher:
             self._scratch.release(path)
             return
         job.source = replace(job.source, path=path, origin=remote)
-        job.release = partial(self._release, path)
-
-    def _release(self, path: Path) -> None:
-        with suppress(OSError):
-            self._scratch.release(path)
+        job.when_done.append(lambda _: self._scratch.release(path))
 
     def _arrived(self, n_bytes: int) -> None:
         with self._count:

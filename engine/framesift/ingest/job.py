@@ -103,8 +103,8 @@ class Job:
         """Frames done so far, for the progress bar."""
         self.n_total = 0
         self._lock = threading.Lock()
-        self.release: Callable[[], None] = lambda: None
-        """Called, maybe more than once, when the source is not read any more."""
+        self.when_done: list[Callable[[Job], None]] = []
+        """Called once `record` or `reason` is set and the source is not read any more; maybe more than once."""
 
     def root(self) -> Task:
         """The first task: opens the source, or finds it in the store."""
@@ -124,7 +124,8 @@ class Job:
                 return []
             finally:
                 if self.record is not None or self.reason is not None:
-                    self.release()
+                    for call in self.when_done:
+                        call(self)
 
         return guarded
 

@@ -150,7 +150,7 @@ def translate(error: Exception, address: Address) -> Exception:
     kind = type(error).__name__
     status = re.search(r"non-2xx status code: (\d{3})", text)
     if "NoSuchBucket" in text:
-        return MissingError(f"there is no bucket {address.place!r}")
+        return SourceError(f"there is no bucket {address.place!r}")
     if isinstance(error, FileNotFoundError):
         return MissingError("there is no such file" if address.is_web else "there is no such object")
     if kind in ("PermissionDeniedError", "UnauthenticatedError"):
