@@ -1,5 +1,6 @@
 """Servers on this machine: S3 as moto plays it, and one in front of it that fails as it is told to."""
 
+import functools
 import http.client
 import socket
 import struct
@@ -229,6 +230,7 @@ def moto() -> Iterator[tuple[str, int]]:
         server.stop()
 
 
+@functools.cache
 def boto(moto: tuple[str, int]) -> Any:
     """Another client, for what the tests do behind our back."""
     import boto3

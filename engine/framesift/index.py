@@ -291,6 +291,9 @@ def _run(jobs: list[Job], context: Context, room: Scratch | None, progress: Prog
     at_hand = [job for job in biggest_first if job not in fetched]
     pool = Pool([job.root() for job in at_hand], context.threads, len(fetched))
     context.pool = pool
+    for job in jobs:
+        if isinstance(job.source.remote, RemoteObject):
+            job.source.remote.is_stopped = pool.stopping.is_set
     fetcher = None if room is None else Fetcher(fetched, pool, room)
 
     def tick() -> None:

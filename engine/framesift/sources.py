@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, TypeAlias
@@ -23,6 +24,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 IMAGE_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .ppm .pgm .tif .tiff .webp".split())
 
+_REQUESTS = 8
 _FINGERPRINT_BLOCKS = 64
 _FINGERPRINT_BLOCK_BYTES = 1 << 16
 
@@ -114,13 +116,14 @@ def find_sources(inputs: Input | Iterable[Input]) -> tuple[list[Source], list[Se
         raise NothingUsableError("no input was given; expected video files, folders, globs or zips of frames")
     sources: dict[str, Source] = {}
     set_aside: list[SetAside] = []
-    for item in given:
-        try:
-            for source in _expand_file_object(item) if is_file_object(item) else _expand(os.fspath(item)):  # type: ignore[arg-type]
-                known = sources.setdefault(source.uri, source)
-                _check_same(known, source)
-        except SourceError as e:
-            set_aside.append(SetAside(_shown(item), str(e)))
+    with ThreadPoolExecutor(_REQUESTS) as pool:  # each address is a request at least
+        asked = [pool.submit(_expand, item) if is_uri(item) else None for item in given]
+        for item, answer in zip(given, asked, strict=True):
+            try:
+                for source in _expand(item) if answer is None else answer.result():
+                    _check_same(sources.setdefault(source.uri, source), source)
+            except SourceError as e:
+                set_aside.append(SetAside(_shown(item), str(e)))
     return list(sources.values()), set_aside
 
 
@@ -130,9 +133,9 @@ def _is_one(inputs: object) -> bool:
 
 def _shown(item: Input) -> str:
     """An input as it may be written down: the query of an address may be secret."""
-    if is_file_object(item):
+    if not isinstance(item, str | os.PathLike):
         return f"file-object:{os.path.basename(str(getattr(item, 'name', '')))}"
-    text = os.fspath(item)  # type: ignore[arg-type]
+    text = os.fspath(item)
     return re.sub(r"(//)[^/]*@|[?#].*", r"\1", text) if is_uri(text) and text[:1] in "hH" else text
 
 
@@ -154,7 +157,10 @@ def _check_same(known: Source, source: Source) -> None:
         raise SourceError(f"another file object is named {known.path.name!r} too; name them differently")
 
 
-def _expand(text: str) -> list[Source]:
+def _expand(item: Input) -> list[Source]:
+    if not isinstance(item, str | os.PathLike):
+        return _expand_file_object(item)
+    text = os.fspath(item)
     if is_uri(text):
         from .remote.listing import expand
 

@@ -179,7 +179,7 @@ def _denied(address: Address) -> str:
 
 
 def _of_status(status: int, address: Address) -> Exception:
-    if status in (408, 425, 429) or status >= 500:
+    if status in (408, 425, 429) or (status >= 500 and status != 501):
         return TransientError(f"its server answers {status}")
     if status in (404, 410):
         return MissingError("there is no such file" if address.is_web else "there is no such object")
@@ -245,8 +245,12 @@ class Retries:
             raise SourceError("stopped")
 
 
-def request(address: Address, call: Callable[[Any, Client, str], T]) -> T:
-    """``call(obstore, client, path)``, tried again while its error may pass.
+def request(
+    address: Address,
+    call: Callable[[Any, Client, str], T],
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> T:
+    """``call(obstore, client, path)``, tried again while its error may pass and nobody says to stop.
 
     Raises
     ------
@@ -255,7 +259,7 @@ def request(address: Address, call: Callable[[Any, Client, str], T]) -> T:
     UsageError
         obstore is not installed, or its settings make no sense.
     """
-    retries = Retries(address)
+    retries = Retries(address, is_stopped)
     while True:
         try:
             return attempt(address, call)

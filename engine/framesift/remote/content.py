@@ -47,6 +47,8 @@ class RemoteObject:
         self.n_bytes = int(meta["size"])
         self.has_ranges = has_ranges
         self.failure: SourceError | None = None
+        self.is_stopped: Callable[[], bool] = lambda: False
+        """Whether to give up reading."""
         self._tag = meta.get("e_tag") or ""
         self.version = version_of(meta)
 
@@ -66,7 +68,7 @@ class RemoteObject:
                 raise TransientError("its server sends less than it promises")
             return data
 
-        return request(self.address, read)
+        return request(self.address, read, lambda: self.failure is not None or self.is_stopped())
 
     def options(self, span: tuple[int, int] | None) -> dict[str, Any]:
         """What a GET of *span* asks for: this version, where the server can tell it from others."""
