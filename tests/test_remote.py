@@ -1,5 +1,6 @@
 """Sources that are elsewhere: a real S3 protocol, and servers that fail."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -451,7 +452,7 @@ def test_redirects_are_followed_but_not_for_ever(web: Server, clip: Path) -> Non
 def test_what_waits_for_the_network_stops_when_it_is_told_to(s3: Server, put: Any, clip: Path) -> None:
     uri = put("clip.mp4", clip)
     s3.always.append(lambda r, a: status(503)(r, a) if r.method == "GET" else None)
-    client_module.WAITS_S = (60.0,)  # the fixture puts it back
+    client_module.WAITS_S = (20.0,)  # the fixture puts it back
 
     def interrupt(step: framesift.Progress) -> None:
         if s3.reads():
@@ -461,7 +462,7 @@ def test_what_waits_for_the_network_stops_when_it_is_told_to(s3: Server, put: An
         s3.requests.clear()
         with pytest.raises(KeyboardInterrupt):
             index(uri, stream=stream, progress=interrupt)
-        assert len(s3.reads()) <= 1 + stream, "none was tried again after its pause"
+        assert len({r.range for r in s3.reads()}) == len(s3.reads()), "none was tried again after its pause"
 
 
 # Reuse ------------------------------------------------------------------------------------------------------------
@@ -506,7 +507,11 @@ def test_at_most_a_few_copies_are_there_and_never_more_than_the_room(
 
     def watched(self: Scratch, *args: Any, **options: Any) -> Path:
         path = reserve(self, *args, **options)
-        most.append((self.n_held, sum(p.stat().st_size for p in self.path.iterdir())))
+        n_bytes = 0
+        for copy in self.path.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                n_bytes += copy.stat().st_size
+        most.append((self.n_held, n_bytes))
         return path
 
     monkeypatch.setattr(Scratch, "reserve", watched)
