@@ -143,7 +143,7 @@ def index(
         Decoder threads; all cores by default.
     stream
         Read what is elsewhere by ranges, about twice over, instead of copying it to scratch space first. The index
-        is the same, bit for bit. Memory: 20 MB a thread.
+        is the same, bit for bit. Memory: 16 MB, and 8 MB a thread.
     scratch
         Folder for copies of what is elsewhere: at most 4, each deleted when it is indexed. ``FRAMESIFT_SCRATCH``
         or the system's folder for temporary files by default.

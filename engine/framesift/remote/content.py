@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import os
 import re
 import threading
@@ -12,6 +13,8 @@ from typing import IO, Any, Protocol
 from ..errors import SourceError
 from .address import Address, safe_stem
 from .client import ChangedError, Client, RangesUnsupportedError, TransientError, request
+
+_serials = itertools.count()
 
 
 class Remote(Protocol):
@@ -24,6 +27,8 @@ class Remote(Protocol):
     n_bytes: int
     version: str
     """Changes when the content does; empty where nobody says."""
+    serial: int
+    """Of no other content in this process."""
     failure: SourceError | None
     """Why a read failed, once one has: what was made of the content then is not to be trusted."""
 
@@ -46,6 +51,7 @@ class RemoteObject:
         self.name = address.name
         self.n_bytes = int(meta["size"])
         self.has_ranges = has_ranges
+        self.serial = next(_serials)
         self.failure: SourceError | None = None
         self.is_stopped: Callable[[], bool] = lambda: False
         """Whether to give up reading."""
@@ -140,6 +146,7 @@ class FileObject:
         self.name = os.path.basename(name) or "source"
         self.uri = f"file-object:{self.name}"
         self.version = ""
+        self.serial = next(_serials)
         self.failure: SourceError | None = None
         self._file = file
         self._lock = threading.Lock()

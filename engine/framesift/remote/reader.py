@@ -1,8 +1,8 @@
 """A file object over ranges: what FFmpeg and zipfile read from when there is no file."""
 
-import contextlib
 import io
 import os
+import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -11,15 +11,90 @@ from .content import Remote, fail, suffix_of
 
 BLOCK_BYTES = 1 << 20
 _AT_ONCE = 4
-"""Blocks of a request while reading goes on in one direction."""
-_KEPT = 16
-"""Blocks a reader keeps: enough for sound and picture that lie some way apart, and for what is read ahead."""
+"""Blocks of a request, once reading goes on in one direction."""
+_A_READER = 8
+_IDLE = 16
+"""Blocks kept for each open reader, and beside: enough for sound and picture that lie some way apart."""
+
+
+class BlockCache:
+    """The blocks read last, of all contents, each asked for once by whoever needs it first.
+
+    Memory: 16 MB, and 8 MB for each open reader.
+    """
+
+    def __init__(self) -> None:
+        self._n_readers = 0
+        self._blocks: OrderedDict[tuple[int, int], Future[bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._helpers: ThreadPoolExecutor | None = None
+
+    def count(self, n_readers: int) -> None:
+        """So many readers more, or fewer, are open."""
+        with self._lock:
+            self._n_readers += n_readers
+
+    def read(self, remote: Remote, number: int, n: int) -> bytes:
+        """Block *number*; if it is not there, it and up to *n* - 1 more are asked for in one request."""
+        with self._lock:
+            found = self._blocks.get((remote.serial, number))
+            wanted = range(0) if found is not None else self._claim(remote, number, n)
+            if found is not None:
+                self._blocks.move_to_end((remote.serial, number))
+            else:
+                found = self._blocks[remote.serial, number]
+        if wanted:
+            self._fetch(remote, wanted)
+        return found.result()
+
+    def read_ahead(self, remote: Remote, first: int, n: int) -> None:
+        """Begin to read what is missing of the *n* blocks from *first* on."""
+        with self._lock:
+            while n and (remote.serial, first) in self._blocks:
+                first, n = first + 1, n - 1
+            wanted = self._claim(remote, first, n)
+            if wanted:
+                if self._helpers is None:
+                    self._helpers = ThreadPoolExecutor(8, thread_name_prefix="framesift-read-ahead")
+                self._helpers.submit(self._fetch, remote, wanted)
+
+    def _claim(self, remote: Remote, first: int, n: int) -> range:
+        """Promise the next blocks that are missing, and make room for them."""
+        stop = min(first + n, -(-remote.n_bytes // BLOCK_BYTES))
+        number = first
+        while number < stop and (remote.serial, number) not in self._blocks:
+            self._blocks[remote.serial, number] = Future()
+            number += 1
+        excess = len(self._blocks) - _IDLE - _A_READER * self._n_readers
+        for key in list(self._blocks)[: max(0, excess)]:
+            if self._blocks[key].done():
+                del self._blocks[key]
+        return range(first, number)
+
+    def _fetch(self, remote: Remote, wanted: range) -> None:
+        with self._lock:
+            promised = [self._blocks[remote.serial, number] for number in wanted]
+        start, stop = wanted.start * BLOCK_BYTES, min(wanted.stop * BLOCK_BYTES, remote.n_bytes)
+        try:
+            data = remote.read_range(start, stop)
+        except BaseException as e:
+            with self._lock:
+                for number in wanted:
+                    del self._blocks[remote.serial, number]
+            for block in promised:
+                block.set_exception(e)
+            return
+        for at, block in enumerate(promised):
+            block.set_result(data[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES])
+
+
+_cache = BlockCache()
 
 
 class RangeReader(io.RawIOBase):
     """Reads *remote* like a file, by requests of 1 to 4 MB; the next is under way while one is used.
 
-    Memory: 16 MB kept and 4 MB under way. Not to be shared between threads; any number may read one *remote*.
+    Not to be shared between threads; any number may read one *remote*, and share what they have read.
 
     Parameters
     ----------
@@ -36,12 +111,10 @@ class RangeReader(io.RawIOBase):
         self.name = f"remote{suffix_of(remote)}"  # FFmpeg looks at its suffix, as at a path's
         self._ends_on_failure = ends_on_failure
         self._at = 0
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._last = -2
         self._run = 0
-        self._ahead: tuple[range, Future[list[bytes]]] | None = None
-        self._helper: ThreadPoolExecutor | None = None
-        self._n_blocks = -(-remote.n_bytes // BLOCK_BYTES)
+        self._ahead = 0
+        _cache.count(1)
 
     def readable(self) -> bool:
         """Yes."""
@@ -86,54 +159,16 @@ class RangeReader(io.RawIOBase):
         if number != self._last:
             self._run = self._run + 1 if number == self._last + 1 else 0
             self._last = number
-        if number not in self._blocks:
-            self._take_ahead(number)
-        if number not in self._blocks:
-            wanted = self._range(number, _AT_ONCE if self._run else 1)
-            self._keep(wanted, self._fetch(wanted))
-        self._blocks.move_to_end(number)
-        if self._run:
-            self._read_ahead(number + 1)
-        return self._blocks[number]
-
-    def _range(self, first: int, n: int) -> range:
-        return range(first, min(first + n, self._n_blocks))
-
-    def _fetch(self, wanted: range) -> list[bytes]:
-        start, stop = wanted.start * BLOCK_BYTES, min(wanted.stop * BLOCK_BYTES, self.remote.n_bytes)
-        data = self.remote.read_range(start, stop)
-        return [data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES)]
-
-    def _keep(self, numbers: range, blocks: list[bytes]) -> None:
-        self._blocks.update(zip(numbers, blocks, strict=True))
-        while len(self._blocks) > _KEPT:
-            self._blocks.popitem(last=False)
-
-    def _take_ahead(self, number: int) -> None:
-        """Use what is being read ahead, if *number* is in it."""
-        if self._ahead is not None and number in self._ahead[0]:
-            (numbers, future), self._ahead = self._ahead, None
-            self._keep(numbers, future.result())
-
-    def _read_ahead(self, first: int) -> None:
-        while first in self._blocks:
-            first += 1
-        wanted = self._range(first, _AT_ONCE)
-        # At most 8 blocks lie ahead: more would push out of the cache what is still to be read.
-        if not wanted or first - self._last > _AT_ONCE or (self._ahead and self._ahead[0].start == first):
-            return
-        if self._ahead is not None and not self._ahead[1].done():
-            return
-        if self._helper is None:
-            self._helper = ThreadPoolExecutor(1, thread_name_prefix="framesift-read-ahead")
-        self._ahead = (wanted, self._helper.submit(self._fetch, wanted))
+            self._ahead = max(self._ahead if self._run else 0, number + 1)
+        n = min(_AT_ONCE, 1 << self._run)  # most seeks are for little
+        block = _cache.read(self.remote, number, n)
+        if self._run and self._ahead <= number + 2:
+            _cache.read_ahead(self.remote, self._ahead, n)
+            self._ahead += n
+        return block
 
     def close(self) -> None:
-        """Let go of what is kept."""
-        if self._helper is not None:
-            self._helper.shutdown(wait=False, cancel_futures=True)
-            self._helper = None
-        self._ahead = None
-        self._blocks.clear()
-        with contextlib.suppress(AttributeError):  # closed before it was whole
-            super().close()
+        """Let others have its room."""
+        if not self.closed:
+            _cache.count(-1)
+        super().close()
