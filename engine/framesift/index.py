@@ -271,7 +271,7 @@ def _share(packed: PackedStore, jobs: list[Job], options: IndexOptions) -> None:
     def is_wanted(commit: Commit) -> bool:
         remote = by_id[commit.id].source.remote
         is_same = (
-            remote is None or not remote.version or commit.record["fingerprint"] == version_digest(remote)
+            remote is None or not remote.version or commit.record.get("fingerprint") == version_digest(remote)
         )
         return is_same and commit.record.get("options") == options.to_json()
 
@@ -287,9 +287,13 @@ def _share(packed: PackedStore, jobs: list[Job], options: IndexOptions) -> None:
 def _run(jobs: list[Job], context: Context, room: Scratch | None, progress: ProgressCallback) -> int:
     """Index the sources, the biggest first so that all threads stay busy to the end; returns bytes fetched."""
     biggest_first = sorted(jobs, key=lambda job: -job.source.n_bytes)
-    fetched = [j for j in biggest_first if room is not None and isinstance(j.source.path, RemoteObject)]
-    at_hand = [job for job in biggest_first if job not in fetched]
-    pool = Pool([job.root() for job in at_hand], context.threads, len(fetched))
+
+    def is_fetched(job: Job) -> bool:
+        return room is not None and isinstance(job.source.path, RemoteObject)
+
+    fetched = list(filter(is_fetched, biggest_first))
+    at_hand = [job.root() for job in biggest_first if not is_fetched(job)]
+    pool = Pool(at_hand, context.threads, len(fetched))
     context.pool = pool
     for job in jobs:
         if isinstance(job.source.remote, RemoteObject):
