@@ -53,7 +53,8 @@ def numbers(path: Path, **options: Any) -> list[int]:
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     assert refused(tmp_path / "gone.mp4") == "no such file or folder"
-    assert refused("https://example.com/video.mp4") == "no such file or folder"
+    assert refused("http://example.com/video.mp4").startswith("http:// is read from this machine only")
+    assert refused("ftp://example.com/video.mp4").startswith("ftp:// is not read; expected a path")
     assert refused(f"concat:{tmp_path}/clip.mp4") == "no such file or folder"
 
 

@@ -83,10 +83,14 @@ SELECT_DEFAULTS = {
     "stop": None,
     "step": 1,
     "crop": None,
+    "decode": "exact",
     "layout": "images",
     "context": None,
     "image_format": "png",
     "picture_crop": None,
+    "stream": False,
+    "scratch": None,
+    "scratch_bytes": None,
     "device": "cpu",
     "threads": None,
     "isolate": None,
@@ -95,10 +99,10 @@ SELECT_DEFAULTS = {
 EXPORT_DEFAULTS = {
     name: SELECT_DEFAULTS[name]
     for name in ("layout", "context", "image_format", "picture_crop", "device", "threads")
-}
+} | {"inputs": None}
 INDEX_DEFAULTS = {
     name: SELECT_DEFAULTS[name]
-    for name in "size start stop step crop device threads isolate timeout_s".split()
+    for name in "size start stop step crop decode stream scratch scratch_bytes device threads isolate timeout_s".split()
 }
 
 
@@ -120,8 +124,8 @@ INDEX_DEFAULTS = {
             },
         ),
         (
-            "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3 --no-isolate "
-            "--timeout 9",
+            "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3 --stream "
+            "--scratch t --scratch-bytes 20G --no-isolate --timeout 9 --decode keyframes",
             ["a.mp4"],
             20,
             "framesift-out",
@@ -135,6 +139,10 @@ INDEX_DEFAULTS = {
                 "threads": 3,
                 "isolate": False,
                 "timeout_s": 9.0,
+                "stream": True,
+                "scratch": Path("t"),
+                "scratch_bytes": "20G",
+                "decode": "keyframes",
             },
         ),
         (

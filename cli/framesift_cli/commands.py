@@ -60,11 +60,16 @@ class ImageFormat(StrEnum):
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="INPUT...", help="Videos, folders, globs, zips of frames; several at once."),
+    typer.Argument(
+        metavar="INPUT...",
+        help="Videos, folders, globs, zips of frames, s3://, gs://, https://; several at once.",
+    ),
 ]
 Store = Annotated[
-    Path | None,
-    typer.Option(help="Keep the index in this folder: reused, resumed and extended by later runs."),
+    str | None,
+    typer.Option(
+        metavar="DIR", help="Keep the index in this folder, or s3://…: reused, resumed and extended later."
+    ),
 ]
 Size = Annotated[
     int, typer.Option(help="Longer side of the thumbnails that frames are compared by, in pixels.")
@@ -84,6 +89,15 @@ Mode = Annotated[
         "others build on; keyframes: keyframes and a few more, about ten times as fast."
     ),
 ]
+Stream = Annotated[
+    bool, typer.Option("--stream", help="Read what is elsewhere by ranges, without a copy in scratch space.")
+]
+Scratch = Annotated[
+    Path | None, typer.Option(help="Folder for copies of what is elsewhere; FRAMESIFT_SCRATCH by default.")
+]
+ScratchBytes = Annotated[
+    str | None, typer.Option(help="Room for these copies, such as 20G; FRAMESIFT_SCRATCH_BYTES by default.")
+]
 Device = Annotated[str, typer.Option(help="Device of the kernels: cpu.")]
 Threads = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
 Isolate = Annotated[
@@ -100,7 +114,7 @@ Timeout = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
-Out = Annotated[Path, typer.Option(help="Folder to write to.")]
+Out = Annotated[str, typer.Option(metavar="DIR", help="Folder to write to, or s3://…")]
 Layout = Annotated[LayoutName, typer.Option(help="How the pictures are laid out.")]
 Context = Annotated[
     int | None,
@@ -155,11 +169,14 @@ def select(
     size: Size = 64,
     decode: Mode = Decode.exact,
     store: Store = None,
-    out: Out = Path("framesift-out"),
+    out: Out = "framesift-out",
     layout: Layout = LayoutName.images,
     context: Context = None,
     image_format: Format = ImageFormat.png,
     picture_crop: PictureCrop = None,
+    stream: Stream = False,
+    scratch: Scratch = None,
+    scratch_bytes: ScratchBytes = None,
     device: Device = "cpu",
     threads: Threads = None,
     isolate: Isolate = None,
@@ -174,8 +191,8 @@ def select(
         selection = framesift.extract(
             inputs,
             n,
-            out,
-            store=store,
+            _place(out),
+            store=None if store is None else _place(store),
             method=method.value,
             per_source=per_source,
             seed=seed,
@@ -193,6 +210,9 @@ def select(
             context=context,
             image_format=image_format.value,
             picture_crop=picture_crop,
+            stream=stream,
+            scratch=scratch,
+            scratch_bytes=scratch_bytes,
             device=device,
             threads=threads,
             isolate=isolate,
@@ -205,13 +225,18 @@ def select(
 @app.command()
 def index(
     inputs: Inputs,
-    store: Annotated[Path, typer.Option(help="Folder of the store: made, or extended.")],
+    store: Annotated[
+        str, typer.Option(metavar="DIR", help="Folder of the store, or s3://…: made, or extended.")
+    ],
     size: Size = 64,
     start: Start = None,
     stop: Stop = None,
     step: Step = 1,
     crop: Crop = None,
     decode: Mode = Decode.exact,
+    stream: Stream = False,
+    scratch: Scratch = None,
+    scratch_bytes: ScratchBytes = None,
     device: Device = "cpu",
     threads: Threads = None,
     isolate: Isolate = None,
@@ -225,13 +250,16 @@ def index(
     with reporting(quiet=quiet) as progress:
         made = framesift.index(
             inputs,
-            store,
+            _place(store),
             size=size,
             start=start,
             stop=stop,
             step=step,
             crop=crop,
             decode=decode.value,
+            stream=stream,
+            scratch=scratch,
+            scratch_bytes=scratch_bytes,
             device=device,
             threads=threads,
             isolate=isolate,
@@ -251,11 +279,15 @@ def index(
 @app.command()
 def export(
     selection: Annotated[Path, typer.Argument(metavar="SELECTION.json", help="What select wrote.")],
-    out: Out = Path("framesift-out"),
+    out: Out = "framesift-out",
     layout: Layout = LayoutName.images,
     context: Context = None,
     image_format: Format = ImageFormat.png,
     picture_crop: PictureCrop = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="Address of a source whose query was secret and not kept; repeatable."),
+    ] = None,
     device: Device = "cpu",
     threads: Threads = None,
     as_json: AsJson = False,
@@ -268,11 +300,12 @@ def export(
     with reporting(quiet=quiet) as progress:
         framesift.export(
             chosen,
-            out,
+            _place(out),
             layout=layout.value,
             context=context,
             image_format=image_format.value,
             picture_crop=picture_crop,
+            inputs=inputs or None,
             device=device,
             threads=threads,
             progress=progress,
@@ -310,7 +343,7 @@ def info(
 
 @app.command()
 def verify(
-    store: Annotated[Path, typer.Argument(help="Folder of the store.")],
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Folder of the store, or its address.")],
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
@@ -318,7 +351,7 @@ def verify(
     import framesift
 
     with reporting(quiet=quiet) as progress:
-        found = framesift.verify(store, progress=progress)
+        found = framesift.verify(_place(store), progress=progress)
     if as_json:
         _print_json(found)
     elif not quiet:
@@ -331,7 +364,7 @@ def verify(
 
 @app.command()
 def demo(
-    out: Out = Path("framesift-demo"),
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("framesift-demo"),
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
@@ -347,19 +380,28 @@ def demo(
     return 0
 
 
-def _show_selection(selection: "Selection", out: Path, *, as_json: bool, quiet: bool) -> int:
+def _place(text: str) -> Path | str:
+    """A folder as a path; an address as it is, for a path would lose one of its slashes."""
+    return text if "://" in text else Path(text)
+
+
+def _in(out: str, file: str) -> str:
+    return f"{out.rstrip('/')}/{file}" if "://" in out else str(Path(out) / file)
+
+
+def _show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: bool) -> int:
     if as_json:
         _print_json(selection.to_json())
     else:
         for frame in selection.frames:
             if frame.file:
-                typer.echo(str(out / frame.file))
+                typer.echo(_in(out, frame.file))
     if not quiet:
         seconds = sum(selection.stats.get(f"{stage}_s", 0) for stage in ("index", "select", "export"))
         n_sources = len({frame.source for frame in selection.frames})
         _say(
             f"{_count(len(selection), 'frame')} of {_count(n_sources, 'source')} in {seconds:.1f} s; "
-            f"look at {out / 'contact-sheet.png'}"
+            f"look at {_in(out, 'contact-sheet.png')}"
         )
     return _exit_code(selection.set_aside, [(s.uri, s.warnings) for s in selection.sources])
 

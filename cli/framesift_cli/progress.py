@@ -10,8 +10,23 @@ if TYPE_CHECKING:
     from framesift.progress import Progress, ProgressCallback
 
 _LINE_EVERY_S = 30.0
-_VERBS = {"index": "Indexing", "select": "Selecting", "export": "Writing", "verify": "Checking"}
-_UNITS = {"index": "frames", "select": "sources", "export": "pictures", "verify": "frames"}
+_VERBS = {
+    "download": "Fetching",
+    "index": "Indexing",
+    "select": "Selecting",
+    "export": "Writing",
+    "upload": "Sending",
+    "verify": "Checking",
+}
+_UNITS = {
+    "download": "MB",
+    "index": "frames",
+    "select": "sources",
+    "export": "pictures",
+    "upload": "MB",
+    "verify": "frames",
+}
+_SCALE = {"download": 10**6, "upload": 10**6}
 
 
 @contextmanager
@@ -32,11 +47,14 @@ class _Lines:
 
     def show(self, step: "Progress") -> None:
         now = time.monotonic()
+        if step.stage == "download" and step.done == step.total:
+            return  # nothing is on its way
         if now - self._last >= _LINE_EVERY_S:
             self._last = now
             source = f" ({step.source})" if step.source else ""
+            scale = _SCALE.get(step.stage, 1)
             print(
-                f"{_VERBS[step.stage]}{source}: {step.done} of {step.total} {_UNITS[step.stage]}",
+                f"{_VERBS[step.stage]}{source}: {step.done // scale} of {step.total // scale} {_UNITS[step.stage]}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -64,14 +82,17 @@ def _bars() -> Iterator["ProgressCallback"]:
             if step.stage not in tasks:
                 tasks[step.stage] = bars.add_task(_VERBS[step.stage], total=None, rate="", source="")
                 began[step.stage] = time.monotonic()
+            scale = _SCALE.get(step.stage, 1)
             seconds = time.monotonic() - began[step.stage]
             rate = (
-                f"{step.done / seconds:.0f} {_UNITS[step.stage]}/s" if seconds > 0.5 else _UNITS[step.stage]
+                f"{step.done / scale / seconds:.0f} {_UNITS[step.stage]}/s"
+                if seconds > 0.5
+                else _UNITS[step.stage]
             )
             bars.update(
                 tasks[step.stage],
-                completed=step.done,
-                total=step.total or None,
+                completed=step.done // scale,
+                total=step.total // scale or None,
                 rate=rate,
                 source=step.source[:40],
             )

@@ -3,7 +3,9 @@
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -11,12 +13,16 @@ import numpy.typing as npt
 
 from .errors import NothingUsableError, UsageError
 from .ingest.isolation import Isolation
-from .ingest.job import Context, IndexOptions
-from .ingest.running import Outcome, prepare, progress_of
+from .ingest.job import Context, IndexOptions, Job
+from .ingest.running import Outcome, Running, prepare, progress_of
 from .machine import count_threads, load_kernels, warming_up
+from .packed_store import Commit, PackedStore
 from .positions import Position, check_order, parse_crop, parse_position
-from .progress import ProgressCallback, silent
-from .sources import SetAside, Source, find_sources
+from .progress import Progress, ProgressCallback, silent
+from .remote.address import is_uri
+from .remote.content import RemoteObject, version_digest
+from .remote.scratch import Scratch
+from .sources import Input, SetAside, Source, find_sources
 from .store import SourceReader, SourceRecord, Store
 
 PathLike = str | os.PathLike[str]
@@ -37,7 +43,14 @@ class Index:
     set_aside: list[SetAside] = field(default_factory=list)
     """Inputs that could not be used, and why."""
     stats: dict[str, float] = field(default_factory=dict)
-    """``index_s`` seconds, ``frames_decoded``, ``sources_reused``."""
+    """``index_s`` seconds, ``frames_decoded``, ``sources_reused``; ``bytes_fetched`` where some were."""
+    elsewhere: dict[str, Source] = field(default_factory=dict)
+    """By id, the sources that have no path: their addresses as given, with what is secret in them, and file objects.
+    In memory only."""
+    uri: str = ""
+    """Address of the store that `store` on disk stands for, if there is one."""
+    room: Scratch | None = None
+    """Scratch space that `store` lies in, if it does."""
 
     @property
     def n_rows(self) -> int:
@@ -60,7 +73,7 @@ class Index:
     def to_json(self) -> dict[str, Any]:
         """What ``framesift index --json`` prints."""
         return {
-            "store": str(self.store.path),
+            "store": self.uri or str(self.store.path),
             "n_frames": self.n_rows,
             "sources": [asdict(record) for record in self.records],
             "set_aside": [asdict(item) for item in self.set_aside],
@@ -68,8 +81,10 @@ class Index:
         }
 
     def close(self) -> None:
-        """Delete the store if it is temporary."""
+        """Delete the store if it is temporary, or stands for one elsewhere."""
         self.store.close()
+        if self.room is not None:
+            self.room.close()
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +94,7 @@ class Index:
 
 
 def index(
-    inputs: PathLike | Iterable[PathLike],
+    inputs: Input | Iterable[Input],
     store: PathLike | None = None,
     *,
     size: int = 64,
@@ -92,6 +107,9 @@ def index(
     threads: int | None = None,
     isolate: bool | None = None,
     timeout_s: float = 300.0,
+    stream: bool = False,
+    scratch: PathLike | None = None,
+    scratch_bytes: int | str | None = None,
     progress: ProgressCallback = silent,
 ) -> Index:
     """Decode the frames of *inputs* once and keep a thumbnail, statistics and a content hash of each.
@@ -103,10 +121,12 @@ def index(
     Parameters
     ----------
     inputs
-        Video files, zips of images, folders (searched recursively) and glob patterns.
+        Video files, zips of images, folders (searched recursively) and glob patterns; ``s3://`` and ``gs://``
+        addresses of objects, prefixes and patterns, ``https://`` addresses of files; binary file objects.
     store
         Folder to keep the index in. What is in it already is reused where neither content nor options have
-        changed, and what an interrupted run left is resumed. None: a temporary store.
+        changed, and what an interrupted run left is resumed. None: a temporary store. ``s3://…`` or ``gs://…``:
+        sources are sent there one by one as they are whole, and what is reused is fetched to scratch space.
     size
         Longer side of a thumbnail, in pixels, 8 to 512. Aspect is kept; nothing is enlarged.
     start, stop
@@ -130,9 +150,19 @@ def index(
         Decoder threads; all cores by default.
     isolate
         Decode in a process of its own, which a file may crash or hang: that file is then set aside and the rest
-        goes on. By default where there are several sources. It costs the start of a process.
+        goes on. By default where there are several sources, all on disk as the
+        store is; what is elsewhere is not isolated. It costs the start of a process.
     timeout_s
         With *isolate*: a source that makes no progress for so many seconds is set aside.
+    stream
+        Read what is elsewhere by ranges, about twice over, instead of copying it to scratch space first. The index
+        is the same, bit for bit. Memory: 16 MB, and 8 MB a thread.
+    scratch
+        Folder for copies of what is elsewhere: at most 4, each deleted when it is indexed. ``FRAMESIFT_SCRATCH``
+        or the system's folder for temporary files by default.
+    scratch_bytes
+        Room for them: bytes, or text such as ``"20G"``; ``FRAMESIFT_SCRATCH_BYTES``, or half of what is free and
+        at most 64 GB, by default.
     progress
         Called about ten times a second, from this thread.
 
@@ -144,7 +174,7 @@ def index(
     Raises
     ------
     UsageError
-        An option makes no sense, or *store* cannot be a store.
+        An option makes no sense, *store* cannot be a store, or an address is given and obstore is not installed.
     NothingUsableError
         No input could be used; says why for each.
     StoreBusyError, ResourceError, IntegrityError
@@ -159,34 +189,49 @@ def index(
     sources, set_aside = find_sources(inputs)
     if not sources:
         raise NothingUsableError(_nothing(set_aside))
-    opened = Store(store)
-    try:
+    n_bytes = 0
+    with ExitStack() as stack:
+        is_copied = not stream and any(isinstance(s.path, RemoteObject) for s in sources)
+        room = stack.enter_context(Scratch(scratch, scratch_bytes)) if is_copied or is_uri(store) else None
+        opened, packed = _open(store, room, stack)
         with opened.writing():
             outcomes: Sequence[Outcome]
-            if len(sources) > 1 if isolate is None else isolate:
+            is_local = packed is None and all(isinstance(source.path, Path) for source in sources)
+            if is_local and (len(sources) > 1 if isolate is None else isolate):
                 isolation = Isolation(
                     store=opened, options=options, device=device, threads=n_threads, timeout_s=timeout_s
                 )
                 outcomes = isolation.run(sources, progress)
             else:
-                outcomes = _run_here(sources, Context(opened, options, kernels, n_threads), progress)
-        set_aside += [SetAside(str(o.source.path), o.reason) for o in outcomes if o.reason is not None]
-        records = [o.record for o in outcomes if o.record is not None]
-        if not records:
-            raise NothingUsableError(_nothing(set_aside))
-    except BaseException:
-        opened.close()
-        raise
-    stats = {
+                context = Context(opened, options, kernels, n_threads)
+                running = prepare(sources, context, room if is_copied else None)
+                if packed is not None:
+                    _share(packed, running.jobs, options)
+                with warming_up(kernels):
+                    running.run(lambda: _report(running, progress))
+                if packed is not None:
+                    packed.finish()
+                outcomes, n_bytes = running.jobs, running.n_bytes
+        made = Index(opened, [o.record for o in outcomes if o.record is not None])
+        made.set_aside = set_aside + [
+            SetAside(o.source.uri, o.reason) for o in outcomes if o.reason is not None
+        ]
+        if not made.records:
+            raise NothingUsableError(_nothing(made.set_aside))
+        _keep(made, room, packed, stack)
+    made.stats = {
         "index_s": time.perf_counter() - began,
-        "frames_decoded": sum(o.n_done for o in outcomes if not o.reused),
+        "frames_decoded": sum(o.n_done for o in outcomes if o.record is not None and not o.reused),
         "sources_reused": sum(o.reused for o in outcomes),
     }
-    return Index(opened, records, set_aside, stats)
+    if n_bytes:
+        made.stats["bytes_fetched"] = n_bytes
+    made.elsewhere = {s.id: s for s in sources if s.remote is not None}
+    return made
 
 
 def open_index(store: PathLike) -> Index:
-    """The index of every whole source in a store.
+    """The index of every whole source in a store. One in a bucket is fetched to scratch space.
 
     Raises
     ------
@@ -195,11 +240,42 @@ def open_index(store: PathLike) -> Index:
     NothingUsableError
         It holds no whole source.
     """
-    opened = Store(store, create=False)
-    records = list(opened.records().values())
-    if not records:
-        raise NothingUsableError(f"the store {opened.path} holds no whole source yet")
-    return Index(opened, records)
+    with ExitStack() as stack:
+        room = stack.enter_context(Scratch()) if is_uri(store) else None
+        opened, packed = _open(store, room, stack, create=False)
+        if packed is not None:
+            packed.fetch(packed.commits())
+        made = Index(opened, list(opened.records().values()))
+        if not made.records:
+            raise NothingUsableError(
+                f"the store {packed.uri if packed else opened.path} holds no whole source yet"
+            )
+        _keep(made, room, packed, stack)
+    return made
+
+
+def _open(
+    store: PathLike | None, room: Scratch | None, stack: ExitStack, *, create: bool = True
+) -> tuple[Store, PackedStore | None]:
+    """The store on disk, and the one in a bucket that it stands for; *stack* closes them."""
+    packed = None
+    if is_uri(store):
+        assert room is not None
+        packed = PackedStore(str(store), room, create=create)
+        stack.callback(packed.close)
+    opened = Store(store, create=create) if packed is None else packed.local
+    stack.callback(opened.close)
+    return opened, packed
+
+
+def _keep(made: Index, room: Scratch | None, packed: PackedStore | None, stack: ExitStack) -> None:
+    """Leave open what *made* needs: its store, with the scratch space that this lies in."""
+    stack.pop_all()
+    if packed is not None:
+        packed.close()
+        made.uri, made.room = packed.uri, room
+    elif room is not None:
+        room.close()
 
 
 def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOptions:
@@ -216,11 +292,30 @@ def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOption
     return IndexOptions(size=size, start=first, stop=last, step=step, crop=crop, decode=decode)
 
 
-def _run_here(sources: list[Source], context: Context, progress: ProgressCallback) -> Sequence[Outcome]:
-    running = prepare(sources, context)
-    with warming_up(context.kernels):
-        running.run(lambda: progress(progress_of(running.jobs)))
-    return running.jobs
+def _share(packed: PackedStore, jobs: list[Job], options: IndexOptions) -> None:
+    """Fetch from a store in a bucket what *jobs* may reuse, and have them send there what they add."""
+    by_id = {job.source.id: job for job in jobs}
+
+    def is_wanted(commit: Commit) -> bool:
+        remote = by_id[commit.id].source.remote
+        is_same = (
+            remote is None or not remote.version or commit.record.get("fingerprint") == version_digest(remote)
+        )
+        return is_same and commit.record.get("options") == options.to_json()
+
+    def send(job: Job) -> None:
+        if job.record is not None and not job.reused:
+            packed.send(job.source.id)
+
+    packed.fetch(filter(is_wanted, packed.commits(by_id)))
+    for job in jobs:
+        job.when_done.append(send)
+
+
+def _report(running: Running, progress: ProgressCallback) -> None:
+    if running.fetcher is not None:
+        progress(Progress(stage="download", done=running.fetcher.n_bytes, total=running.fetcher.n_total))
+    progress(progress_of(running.jobs))
 
 
 def _nothing(set_aside: list[SetAside]) -> str:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from .errors import StoreBusyError
 from .files import disk_errors
@@ -32,6 +33,23 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)  # which also unlocks it
+
+
+def hold(path: Path, *, create: bool = True) -> IO[str]:
+    """An open file that holds the lock *path* until it is closed or the process ends.
+
+    Raises
+    ------
+    StoreBusyError
+        Another process holds it.
+    OSError
+        The file cannot be opened.
+    """
+    file = open(path, "a+" if create else "r+")  # noqa: SIM115 - whoever calls closes it
+    if not _try_lock(file.fileno()):
+        file.close()
+        raise StoreBusyError(f"{path} is held by another process")
+    return file
 
 
 def _try_lock(handle: int) -> bool:

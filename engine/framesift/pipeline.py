@@ -10,10 +10,11 @@ from .progress import ProgressCallback, silent
 from .selection.choice import check_choice, select
 from .selection.excluded import check_excluded
 from .selection.result import Selection
+from .sources import Input
 
 
 def extract(
-    inputs: PathLike | Iterable[PathLike],
+    inputs: Input | Iterable[Input],
     n: int,
     out: str | os.PathLike[str],
     *,
@@ -39,6 +40,9 @@ def extract(
     threads: int | None = None,
     isolate: bool | None = None,
     timeout_s: float = 300.0,
+    stream: bool = False,
+    scratch: PathLike | None = None,
+    scratch_bytes: int | str | None = None,
     progress: ProgressCallback = silent,
 ) -> Selection:
     """Videos in, the *n* most useful frames out, as pictures in *out*: `index`, `select` and `export`.
@@ -74,6 +78,9 @@ def extract(
         threads=threads,
         isolate=isolate,
         timeout_s=timeout_s,
+        stream=stream,
+        scratch=scratch,
+        scratch_bytes=scratch_bytes,
         progress=progress,
     ) as made:
         selection = select(

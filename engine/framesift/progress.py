@@ -9,9 +9,9 @@ from typing import Literal
 class Progress:
     """A step of long work."""
 
-    stage: Literal["index", "select", "export", "verify"]
+    stage: Literal["download", "index", "select", "export", "upload", "verify"]
     done: int
-    """Frames (pictures for the export) done so far."""
+    """Frames (pictures for the export, bytes for downloads and uploads) done so far."""
     total: int
     """Frames known of so far; grows while sources are still being opened."""
     source: str = ""

@@ -1,16 +1,22 @@
-"""Inputs as people give them (files, folders, globs, zips) → sources, in a fixed order."""
+"""Inputs as people give them (files, folders, globs, zips, addresses, file objects) → sources, in a fixed order."""
 
 import glob
 import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal, TypeAlias
 
 from .errors import NothingUsableError, SourceError
+from .remote.address import is_uri
+from .remote.content import FileObject, Remote, is_file_object, local_path, stem_of, version_digest
+
+Input: TypeAlias = str | os.PathLike[str] | IO[bytes]
+"""A path, a pattern, an address, or a binary file object with a name."""
 
 VIDEO_SUFFIXES = frozenset(
     ".3g2 .3gp .asf .avi .dv .f4v .flv .gif .ivf .m1v .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg "
@@ -18,6 +24,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 IMAGE_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .ppm .pgm .tif .tiff .webp".split())
 
+_REQUESTS = 8
 _FINGERPRINT_BLOCKS = 64
 _FINGERPRINT_BLOCK_BYTES = 1 << 16
 
@@ -27,17 +34,39 @@ class Source:
     """One video, image folder or zip of images that frames come from."""
 
     kind: Literal["video", "images", "zip"]
-    path: Path
-    """Absolute path of the file or folder."""
+    path: Path | Remote
+    """Where to read it: the absolute path of a file or folder, or content that is elsewhere."""
     name: str
     """Stem of the file or name of the folder; not unique."""
+    origin: Remote | None = None
+    """What `path` is a copy of, if it is one."""
+
+    @property
+    def remote(self) -> Remote | None:
+        """The content that is elsewhere, if it is."""
+        return self.origin if isinstance(self.path, Path) else self.path
+
+    @property
+    def uri(self) -> str:
+        """What it goes by: its path, or its address without what is secret in it."""
+        return str(self.path) if self.remote is None else self.remote.uri
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the file; 0 where there is none."""
+        if self.remote is not None:
+            return self.remote.n_bytes
+        try:
+            return Path(self.uri).stat().st_size
+        except OSError:
+            return 0
 
     @property
     def id(self) -> str:
-        """Key of the source in a store: its name and a digest of its path."""
+        """Key of the source in a store: its name and a digest of its path or address."""
         plain = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode()
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-")[:48] or "source"
-        digest = hashlib.blake2b(os.fsencode(self.path), digest_size=6).hexdigest()
+        digest = hashlib.blake2b(os.fsencode(self.uri), digest_size=6).hexdigest()
         return f"{slug}-{digest}"
 
 
@@ -58,16 +87,15 @@ class Fingerprint:
     """BLAKE2b of the size and of 64 blocks of 64 KiB spread over the file (of names and sizes for a folder)."""
 
 
-def find_sources(
-    inputs: "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]",
-) -> tuple[list[Source], list[SetAside]]:
+def find_sources(inputs: Input | Iterable[Input]) -> tuple[list[Source], list[SetAside]]:
     """Turn inputs into sources.
 
     Parameters
     ----------
     inputs
         Paths of video files, zips of images, folders (searched recursively for videos, zips and folders of
-        images) and glob patterns, one or many.
+        images) and glob patterns; addresses ``s3://bucket/key`` and ``gs://bucket/key`` of an object, a prefix or
+        a pattern, and ``https://…`` of a file; binary, seekable file objects with a name. One or many.
 
     Returns
     -------
@@ -80,23 +108,65 @@ def find_sources(
     ------
     NothingUsableError
         *inputs* is empty.
+    UsageError
+        An address is given and obstore is not installed.
     """
-    given = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    given: list[Input] = [inputs] if _is_one(inputs) else list(inputs)  # type: ignore[arg-type, list-item]
     if not given:
         raise NothingUsableError("no input was given; expected video files, folders, globs or zips of frames")
-    sources: dict[Path, Source] = {}
+    sources: dict[str, Source] = {}
     set_aside: list[SetAside] = []
-    for item in given:
-        text = os.fspath(item)
-        try:
-            for source in _expand(text):
-                sources.setdefault(source.path, source)
-        except SourceError as e:
-            set_aside.append(SetAside(text, str(e)))
+    with ThreadPoolExecutor(_REQUESTS) as pool:  # each address is a request at least
+        asked = [pool.submit(_expand, item) if is_uri(item) else None for item in given]
+        for item, answer in zip(given, asked, strict=True):
+            try:
+                for source in _expand(item) if answer is None else answer.result():
+                    _check_same(sources.setdefault(source.uri, source), source)
+            except SourceError as e:
+                set_aside.append(SetAside(_shown(item), str(e)))
     return list(sources.values()), set_aside
 
 
-def _expand(text: str) -> list[Source]:
+def _is_one(inputs: object) -> bool:
+    return isinstance(inputs, str | os.PathLike) or is_file_object(inputs)
+
+
+def _shown(item: Input) -> str:
+    """An input as it may be written down: the query of an address may be secret."""
+    if not isinstance(item, str | os.PathLike):
+        return f"file-object:{os.path.basename(str(getattr(item, 'name', '')))}"
+    text = os.fspath(item)
+    return re.sub(r"(//)[^/]*@|[?#].*", r"\1", text) if is_uri(text) and text[:1] in "hH" else text
+
+
+def _expand_file_object(file: IO[bytes]) -> list[Source]:
+    path = local_path(file)
+    if path is not None:
+        return _one(Path(path).absolute(), explicit=True)
+    return [_remote_source(FileObject(file))]
+
+
+def _remote_source(remote: Remote) -> Source:
+    kind = "zip" if Path(remote.name).suffix.lower() == ".zip" else "video"
+    return Source(kind=kind, path=remote, name=stem_of(remote))  # type: ignore[arg-type]
+
+
+def _check_same(known: Source, source: Source) -> None:
+    """An address given twice is one source; two file objects of one name are two."""
+    if isinstance(known.path, FileObject) and known is not source:
+        raise SourceError(f"another file object is named {known.path.name!r} too; name them differently")
+
+
+def _expand(item: Input) -> list[Source]:
+    if not isinstance(item, str | os.PathLike):
+        return _expand_file_object(item)
+    text = os.fspath(item)
+    if is_uri(text):
+        from .remote.listing import expand
+
+        return [
+            _remote_source(o) for o in expand(text, lambda name: _kind(Path(name)) is not None, natural_key)
+        ]
     path = Path(text)
     try:
         exists = path.exists()
@@ -159,12 +229,22 @@ def natural_key(text: "str | os.PathLike[str]") -> list[tuple[int, int, str]]:
 def fingerprint(source: Source) -> Fingerprint:
     """Size and digest of the content of *source*, in milliseconds whatever its size.
 
+    Of an object elsewhere it is a digest of its size and its version (ETag, else when it was last modified), by
+    which nothing needs to be read; where the server tells no version, of its content as for a file.
+
     Raises
     ------
     SourceError
         The file cannot be read, or is empty.
     """
+    remote = source.remote
+    if remote is not None and remote.n_bytes == 0:
+        raise SourceError("the file is empty")
+    if remote is not None and remote.version:
+        return Fingerprint(remote.n_bytes, version_digest(remote))
     try:
+        if not isinstance(source.path, Path):
+            return _content_fingerprint(source.path.n_bytes, source.path.read_range)
         return _folder_fingerprint(source.path) if source.kind == "images" else _file_fingerprint(source.path)
     except OSError as e:
         raise SourceError(f"cannot be read: {e.strerror or e}") from None
@@ -175,11 +255,20 @@ def _file_fingerprint(path: Path) -> Fingerprint:
         n_bytes = os.fstat(file.fileno()).st_size
         if n_bytes == 0:
             raise SourceError("the file is empty")
-        digest = hashlib.blake2b(str(n_bytes).encode(), digest_size=16)
-        last = max(0, n_bytes - _FINGERPRINT_BLOCK_BYTES)
-        for block in range(_FINGERPRINT_BLOCKS):
-            file.seek(last * block // (_FINGERPRINT_BLOCKS - 1))
-            digest.update(file.read(_FINGERPRINT_BLOCK_BYTES))
+
+        def read(start: int, stop: int) -> bytes:
+            file.seek(start)
+            return file.read(stop - start)
+
+        return _content_fingerprint(n_bytes, read)
+
+
+def _content_fingerprint(n_bytes: int, read: Callable[[int, int], bytes]) -> Fingerprint:
+    digest = hashlib.blake2b(str(n_bytes).encode(), digest_size=16)
+    last = max(0, n_bytes - _FINGERPRINT_BLOCK_BYTES)
+    for block in range(_FINGERPRINT_BLOCKS):
+        start = last * block // (_FINGERPRINT_BLOCKS - 1)
+        digest.update(read(start, min(start + _FINGERPRINT_BLOCK_BYTES, n_bytes)))
     return Fingerprint(n_bytes, digest.hexdigest())
 
 

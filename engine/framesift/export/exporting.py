@@ -21,10 +21,12 @@ from ..machine import count_threads, load_kernels, peak_rss_bytes
 from ..measure import Crop
 from ..positions import parse_crop
 from ..progress import Progress, ProgressCallback, silent
+from ..remote.address import is_uri
+from ..remote.output import check_writable, output_folder, parse_folder
 from ..report.contact_sheet import ContactSheet
 from ..report.html import write_report
 from ..selection.result import SelectedSource, Selection, folder_names
-from ..sources import SetAside, Source
+from ..sources import Input, SetAside, Source, find_sources
 from ..store import Flag
 from ..video.packets import Segment
 from .deeplabcut import DEEPLABCUT
@@ -50,6 +52,7 @@ def export(
     picture_crop: str | tuple[int, int, int, int] | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    inputs: Input | Iterable[Input] | None = None,
     progress: ProgressCallback = silent,
 ) -> list[Path]:
     """Write the chosen frames at full quality, ``contact-sheet.png``, ``report.html`` and, last, ``selection.json``.
@@ -65,7 +68,8 @@ def export(
     selection
         From `select` or `read_selection`.
     out
-        Folder to write to; made if it is not there.
+        Folder to write to; made if it is not there. Or ``s3://…``, ``gs://…``: then everything is made in scratch
+        space and sent at the end, ``selection.json`` last.
     layout
         ``"images"``, ``"deeplabcut"`` or ``"lightning-pose"``.
     context
@@ -79,13 +83,17 @@ def export(
         Of the kernels that check the frames: ``"cpu"``.
     threads
         All cores by default.
+    inputs
+        Sources of the selection that cannot be opened by what it says of them: addresses with a secret in their
+        query, of which it keeps none, and file objects. What is elsewhere is streamed.
     progress
         Called about ten times a second, from this thread.
 
     Returns
     -------
     list of Path
-        Pictures of the chosen frames, in the order of ``selection.frames``, whose ``file`` is set; sources that
+        Pictures of the chosen frames, in the order of ``selection.frames``, whose ``file`` is set (relative to
+        *out* where that is an address); sources that
         are gone are added to ``selection.set_aside``, and their frames have none.
 
     Raises
@@ -108,22 +116,41 @@ def export(
         picture_crop=picture_crop,
         threads=threads,
     )
-    job = _Export(
-        selection,
-        Path(out).absolute(),
-        LAYOUTS[layout],
-        FORMATS[image_format],
-        LAYOUTS[layout].context if context is None else context,
-        parse_crop(picture_crop),
-        load_kernels(device),
-        count_threads(threads),
-    )
-    job.run(progress)
-    selection.stats["export_s"] = time.perf_counter() - began
-    if (peak := peak_rss_bytes()) is not None:
-        selection.stats["peak_rss_bytes"] = peak
-    write_json(job.out / "selection.json", selection.to_json())
-    return [job.out / frame.file for frame in selection.frames if frame.file]
+    known = _elsewhere(selection, inputs)
+
+    def sent(done: int, total: int) -> None:
+        progress(Progress(stage="upload", done=done, total=total))
+
+    with output_folder(out, "selection.json", sent) as folder:
+        job = _Export(
+            selection,
+            folder,
+            LAYOUTS[layout],
+            FORMATS[image_format],
+            LAYOUTS[layout].context if context is None else context,
+            parse_crop(picture_crop),
+            load_kernels(device),
+            count_threads(threads),
+            known,
+        )
+        job.run(progress)
+        selection.stats["export_s"] = time.perf_counter() - began
+        if (peak := peak_rss_bytes()) is not None:
+            selection.stats["peak_rss_bytes"] = peak
+        write_json(folder / "selection.json", selection.to_json())
+    place = Path() if is_uri(out) else folder
+    return [place / frame.file for frame in selection.frames if frame.file]
+
+
+def _elsewhere(selection: Selection, inputs: Input | Iterable[Input] | None) -> dict[str, Source]:
+    """By id, the sources that are given beside the selection, or that its index still knows."""
+    known = {} if selection.index is None else dict(selection.index.elsewhere)
+    if inputs is not None:
+        found, set_aside = find_sources(inputs)
+        if set_aside:
+            raise UsageError(f"inputs: {set_aside[0].uri}: {set_aside[0].reason}")
+        known |= {source.id: source for source in found}
+    return known
 
 
 def check_export(
@@ -150,6 +177,9 @@ def check_export(
         raise UsageError(f"context must not be negative, got {context}")
     count_threads(threads)
     parse_crop(picture_crop)
+    if is_uri(out):
+        check_writable(parse_folder(str(out)))
+        return
     with disk_errors(Path(out)):
         Path(out).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
@@ -166,6 +196,7 @@ class _Export:
     crop: Crop | None
     kernels: Kernels
     threads: int
+    elsewhere: dict[str, Source]
     _written: dict[tuple[int, int], Path] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _sheet: ContactSheet = field(init=False)
@@ -193,7 +224,7 @@ class _Export:
         """Find the frames of one source, and return a task for each group of them that is decoded together."""
         selected = self.selection.sources[at]
         try:
-            source = open_source(selected)
+            source = open_source(selected, self.elsewhere.get(selected.id))
             sink = partial(self._write, at, folder)
             if source.kind != "video":
                 chosen = set(self.selection.indices(at))
@@ -209,18 +240,30 @@ class _Export:
             )
             groups = split(videos.timeline, frames)
         except SourceError as e:
-            gone = SetAside(selected.uri, str(e))
-            with self._lock:
-                if gone not in self.selection.set_aside:  # as it is when this selection was exported before
-                    self.selection.set_aside.append(gone)
+            self._set_aside(selected, e)
             return []
-        return [partial(self._group, videos, segment, wanted, sink) for segment, wanted in groups]
+        return [partial(self._group, selected, videos, *group, sink) for group in groups]
 
     def _group(
-        self, videos: VideoPictures, segment: Segment | None, frames: list[int], sink: object
+        self,
+        selected: SelectedSource,
+        videos: VideoPictures,
+        segment: Segment | None,
+        frames: list[int],
+        sink: object,
     ) -> Iterable[Task]:
-        missing = videos.write(segment, frames, sink)  # type: ignore[arg-type]
-        return [partial(self._group, videos, None, missing, sink)] if missing else []
+        try:
+            missing = videos.write(segment, frames, sink)  # type: ignore[arg-type]
+        except SourceError as e:
+            self._set_aside(selected, e)
+            return []
+        return [partial(self._group, selected, videos, None, missing, sink)] if missing else []
+
+    def _set_aside(self, selected: SelectedSource, error: SourceError) -> None:
+        gone = SetAside(selected.uri, str(error))
+        with self._lock:
+            if gone not in self.selection.set_aside:  # as it is when this selection was exported before
+                self.selection.set_aside.append(gone)
 
     def _timeline(self, at: int, source: Source) -> Timeline:
         index = self.selection.index

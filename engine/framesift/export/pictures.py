@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from framesift_kernels import Kernels
 from ..errors import IntegrityError, SourceError
 from ..ingest.images import UNREADABLE, image_hash, open_image, open_images
 from ..measure import content_hash
+from ..remote.address import is_uri, parse_address
+from ..remote.content import Remote, RemoteObject, find_object
 from ..selection.result import SelectedSource
 from ..sources import Source, fingerprint
 from ..video.container import open_video
@@ -36,8 +38,15 @@ class Timeline:
     segments: list[Segment]
 
 
-def open_source(selected: SelectedSource) -> Source:
-    """The source of a selection, if it is still what it was.
+def open_source(selected: SelectedSource, known: Source | None = None) -> Source:
+    """The source of a selection, if it is still what it was. What is elsewhere will be streamed.
+
+    Parameters
+    ----------
+    selected
+        As it was written down.
+    known
+        The same source as it was given, where its address had something secret or it is a file object.
 
     Raises
     ------
@@ -46,15 +55,34 @@ def open_source(selected: SelectedSource) -> Source:
     IntegrityError
         It has changed.
     """
-    source = Source(kind=selected.kind, path=Path(selected.uri), name=selected.name)  # type: ignore[arg-type]
-    if not os.path.exists(selected.uri):  # which, other than Path.exists, takes whatever a JSON may hold
-        raise SourceError(f"{selected.uri} is no longer there")
+    source = _elsewhere(selected, known)
+    if source is None:
+        path = Path(selected.uri)
+        source = Source(kind=selected.kind, path=path, name=selected.name)  # type: ignore[arg-type]
+        if not os.path.exists(selected.uri):  # which, other than Path.exists, takes whatever a JSON may hold
+            raise SourceError(f"{selected.uri} is no longer there")
     if fingerprint(source).digest != selected.fingerprint:
         raise IntegrityError(f"{selected.uri} has changed since it was indexed; select again")
     return source
 
 
-def read_timeline(path: Path) -> Timeline:
+def _elsewhere(selected: SelectedSource, known: Source | None) -> Source | None:
+    if selected.uri.startswith("file-object:"):
+        if known is None or known.remote is None:
+            raise SourceError("it was a Python file object: give it again (inputs=)")
+        known.remote.failure = None
+        return replace(known, path=known.remote, origin=None)
+    address = None
+    if known is not None and isinstance(known.remote, RemoteObject):
+        address = known.remote.address
+    elif is_uri(selected.uri):
+        address = parse_address(selected.uri)
+    if address is None:
+        return None
+    return Source(kind=selected.kind, path=find_object(address), name=selected.name)  # type: ignore[arg-type]
+
+
+def read_timeline(path: Path | Remote) -> Timeline:
     """Demux a video for where its frames are; empty where its packets do not tell."""
     with open_video(path) as (container, stream):
         packets = read_packets(container, stream)
@@ -101,7 +129,7 @@ class VideoPictures:
             missing = self._pass(None, missing, sink, 1)
         if missing and segment is None:
             raise IntegrityError(
-                f"frame {missing[0]} of {self.source.path} decodes to another picture than when it was indexed"
+                f"frame {missing[0]} of {self.source.uri} decodes to another picture than when it was indexed"
             )
         return missing
 
@@ -194,11 +222,11 @@ def write_images(
             except UNREADABLE as e:
                 if index in chosen:
                     raise IntegrityError(
-                        f"{images.names[index]} of {source.path} cannot be read ({e})"
+                        f"{images.names[index]} of {source.uri} cannot be read ({e})"
                     ) from None
                 continue
             if index in hashes and image_hash(image, kernels) != hashes[index]:
                 raise IntegrityError(
-                    f"{images.names[index]} of {source.path} has changed since it was indexed"
+                    f"{images.names[index]} of {source.uri} has changed since it was indexed"
                 )
             sink(index, image if image.mode == "RGB" else image.convert("RGB"))

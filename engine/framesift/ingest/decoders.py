@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from ..remote.content import Remote
 from ..video.container import open_video
 from ..video.decode import Decoder
 
@@ -16,7 +17,7 @@ class Decoders(threading.local):
         self._stack = ExitStack()
         self._what: tuple[object, Mapping[str, str]] | None = None
 
-    def get(self, owner: object, path: Path, shortcuts: Mapping[str, str]) -> Decoder:
+    def get(self, owner: object, path: Path | Remote, shortcuts: Mapping[str, str]) -> Decoder:
         """The decoder that this thread has for *owner* and *shortcuts*, or a new one in place of another's."""
         if self._what is None or self._what[0] is not owner or self._what[1] != shortcuts:
             self.close()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -18,6 +18,8 @@ from framesift_kernels import U8, Kernels
 
 from ..errors import SourceError
 from ..measure import View, make_view
+from ..remote.content import Remote, check
+from ..remote.reader import RangeReader
 from ..sources import IMAGE_SUFFIXES, Fingerprint, Source, list_images, natural_key
 from ..store import Flag, SourceRecord, SourceWriter
 from .job import Job
@@ -88,11 +90,12 @@ def open_images(source: Source) -> Iterator[ImageSet]:
     """
     try:
         if source.kind == "images":
+            assert isinstance(source.path, Path)
             found: ImageSet = _Folder(source.path)
             _check_some(found)
             yield found
         else:
-            with zipfile.ZipFile(source.path) as archive:
+            with _zip_file(source.path) as file, zipfile.ZipFile(file) as archive:
                 found = _Zip(archive)
                 _check_some(found)
                 yield found
@@ -100,6 +103,21 @@ def open_images(source: Source) -> Iterator[ImageSet]:
         raise SourceError(f"not a zip that can be opened ({e})") from None
     except OSError as e:
         raise SourceError(f"cannot be read: {e.strerror or e}") from None
+
+
+@contextmanager
+def _zip_file(path: Path | Remote) -> Iterator[Path | IO[bytes]]:
+    """What zipfile opens. Where content elsewhere could not be read, that is the error, whatever came of it."""
+    if isinstance(path, Path):
+        yield path
+        return
+    with io.BufferedReader(RangeReader(path)) as file:
+        try:
+            yield file
+        except Exception:
+            check(path)
+            raise
+        check(path)
 
 
 def _check_some(images: ImageSet) -> None:

@@ -15,6 +15,7 @@ from framesift_kernels import Kernels
 from ..errors import SourceError
 from ..measure import Crop, View
 from ..positions import Position, resolve
+from ..remote.content import check, version_digest
 from ..sources import Fingerprint, Source, fingerprint
 from ..store import SourceRecord, Store
 from ..video.packets import times_s
@@ -108,6 +109,8 @@ class Job:
         self.n_steps = 0
         """Counts whatever shows that work goes on beside `n_done`."""
         self._lock = threading.Lock()
+        self.when_done: list[Callable[[Job], None]] = []
+        """Called once `record` or `reason` is set and the source is not read any more; maybe more than once."""
 
     def root(self) -> Task:
         """The first task: opens the source, or finds it in the store."""
@@ -128,8 +131,13 @@ class Job:
             try:
                 return task()
             except SourceError as e:
-                self.set_aside(str(e))
+                failure = self.source.remote and self.source.remote.failure
+                self.set_aside(str(failure or e))  # content cut short looks damaged in many ways
                 return []
+            finally:
+                if self.record is not None or self.reason is not None:
+                    for call in self.when_done:
+                        call(self)
 
         return guarded
 
@@ -137,6 +145,18 @@ class Job:
         """Give the source up; the store keeps nothing of it."""
         with self._lock:
             self.reason = self.reason or reason
+
+    @property
+    def is_in_store(self) -> bool:
+        """The store has it as it is, by the version of content that is elsewhere: it need not be read."""
+        remote, found = self.source.remote, self.context.store.record(self.source.id)
+        return bool(
+            remote is not None
+            and remote.version
+            and found is not None
+            and found.fingerprint == version_digest(remote)
+            and found.options == self.context.options.to_json()
+        )
 
     def _open_or_reuse(self) -> Iterable[Task]:
         content = fingerprint(self.source)
@@ -167,11 +187,19 @@ class Job:
         }
 
     def base_record(self, content: Fingerprint, window: range, view: View) -> dict[str, Any]:
-        """The part of a commit record that is alike for all kinds of sources."""
+        """The part of a commit record that is alike for all kinds of sources.
+
+        Raises
+        ------
+        SourceError
+            Content elsewhere could not be read to its end: there must be no record.
+        """
+        if self.source.remote is not None:
+            check(self.source.remote)
         width, height = view.shown
         return {
             "id": self.source.id,
-            "uri": str(self.source.path),
+            "uri": self.source.uri,
             "name": self.source.name,
             "kind": self.source.kind,
             "n_bytes": content.n_bytes,

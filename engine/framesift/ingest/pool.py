@@ -12,11 +12,12 @@ class Pool:
     """Runs tasks on *threads* threads: those at hand first, else one of the *roots*, in order.
 
     A root is begun only when no other task is at hand, so that what is under way is bounded by the number of
-    threads, however many roots there are.
+    threads, however many roots there are. *n_awaited* more come by `offer`, from other threads.
     """
 
-    def __init__(self, roots: Iterable[Task], threads: int) -> None:
+    def __init__(self, roots: Iterable[Task], threads: int, n_awaited: int = 0) -> None:
         self._roots = deque(roots)
+        self._n_awaited = n_awaited
         self._ready: deque[Task] = deque()
         self._change = threading.Condition()
         self._n_running = 0
@@ -30,11 +31,22 @@ class Pool:
     @property
     def has_roots(self) -> bool:
         """Some roots are still to be begun."""
-        return bool(self._roots)
+        return bool(self._roots or self._n_awaited)
+
+    def offer(self, root: Task) -> None:
+        """Hand in one of the roots awaited."""
+        with self._change:
+            self._n_awaited -= 1
+            self._roots.append(root)
+            self._change.notify_all()
 
     def stop(self) -> None:
         """End early."""
         self._stop()
+
+    def fail(self, error: BaseException) -> None:
+        """End early; `run` raises *error*."""
+        self._stop(error)
 
     def run(self, tick: Callable[[], None], interval_s: float = 0.1) -> None:
         """Run everything; call *tick* from this thread meanwhile. What a task raises is raised here."""
@@ -76,7 +88,7 @@ class Pool:
                 if self._ready or self._roots:
                     self._n_running += 1
                     return self._ready.popleft() if self._ready else self._roots.popleft()
-                if self._n_running == 0:
+                if self._n_running == 0 and self._n_awaited == 0:
                     return None
                 self._change.wait()
             return None

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ..progress import Progress
+from ..remote.content import RemoteObject
+from ..remote.scratch import Scratch
 from ..sources import Source
 from ..store import SourceRecord
+from .fetch import Fetcher
 from .images import ImagesJob
 from .job import Context, Job
 from .pool import Pool
@@ -39,30 +41,45 @@ class Running:
 
     jobs: list[Job]
     pool: Pool
+    fetcher: Fetcher | None
+    """Brings copies of what is elsewhere."""
 
     def run(self, tick: Callable[[], None]) -> None:
         """Do them all; calls *tick* from this thread about ten times a second, and at the end."""
-        self.pool.run(tick)
+        if self.fetcher is not None:
+            self.fetcher.start()
+        try:
+            self.pool.run(tick)
+        finally:
+            self.pool.stop()
+            if self.fetcher is not None:
+                self.fetcher.join()
         tick()
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes fetched from elsewhere."""
+        return 0 if self.fetcher is None else self.fetcher.n_bytes
 
-def prepare(sources: Iterable[Source], context: Context) -> Running:
-    """Jobs for the sources, to be done the biggest first, so that all threads stay busy to the end."""
+
+def prepare(sources: Iterable[Source], context: Context, room: Scratch | None = None) -> Running:
+    """Jobs for the sources, to be done the biggest first, so that all threads stay busy to the end.
+
+    With *room*, what is elsewhere is copied there first.
+    """
     jobs: list[Job] = [(VideoJob if s.kind == "video" else ImagesJob)(s, context) for s in sources]
-    context.pool = Pool([job.root() for job in biggest_first(jobs)], context.threads)
-    return Running(jobs, context.pool)
+    fetched = [j for j in biggest_first(jobs) if room and isinstance(j.source.path, RemoteObject)]
+    at_hand = [job.root() for job in biggest_first(jobs) if job not in fetched]
+    pool = context.pool = Pool(at_hand, context.threads, len(fetched))
+    for job in jobs:
+        if isinstance(job.source.remote, RemoteObject):
+            job.source.remote.is_stopped = pool.stopping.is_set
+    return Running(jobs, pool, Fetcher(fetched, pool, room) if room else None)
 
 
 def biggest_first(outcomes: Sequence[_Outcome]) -> list[_Outcome]:
     """In falling order of the size of their files."""
-    return sorted(outcomes, key=lambda outcome: -_n_bytes(outcome.source.path))
-
-
-def _n_bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+    return sorted(outcomes, key=lambda outcome: -outcome.source.n_bytes)
 
 
 def progress_of(outcomes: Sequence[Outcome]) -> Progress:

@@ -13,6 +13,8 @@ from av.rational import AVRational
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
+from ..remote.content import Remote, check
+from ..remote.reader import RangeReader
 
 # FFmpeg opens whatever a file's content claims to be. Playlists and session descriptions (HLS, concat, SDP)
 # make it open other files and hosts, so only demuxers that read one self-contained file are let in.
@@ -32,7 +34,7 @@ log = logging.getLogger("framesift")
 
 @contextmanager
 def open_video(
-    path: Path, *, threads: int = 1, strict: bool = False, shortcuts: Mapping[str, str] | None = None
+    path: Path | Remote, *, threads: int = 1, strict: bool = False, shortcuts: Mapping[str, str] | None = None
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the best video stream of *path* with *threads* decoder threads.
 
@@ -43,12 +45,31 @@ def open_video(
     Raises
     ------
     SourceError
-        Not a video that FFmpeg can open, or without a video stream.
+        Not a video that FFmpeg can open, or without a video stream; at the end too, when content that is
+        elsewhere could not be read on the way.
     """
+    how = threads, strict, shortcuts or {}
+    if isinstance(path, Path):
+        with _opened(f"file:{path}", "file") as container:
+            yield container, _best_stream(container, *how)
+        return
+    # Over a file object FFmpeg would open whatever a playlist names, but for these whitelists.
+    with RangeReader(path, ends_on_failure=True) as reader:
+        try:
+            with _opened(reader, "none") as container:
+                yield container, _best_stream(container, *how)
+        except Exception:
+            check(path)
+            raise
+        check(path)
+
+
+@contextmanager
+def _opened(file: str | RangeReader, protocols: str) -> Iterator[InputContainer]:
     try:
         container = av.open(
-            f"file:{path}",
-            options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+            file,
+            options={"format_whitelist": _FORMATS, "protocol_whitelist": protocols},
             **_METADATA,
         )
     except (av.FFmpegError, OSError, ValueError, MemoryError) as e:
@@ -57,7 +78,7 @@ def open_video(
         why = "its format is none that keeps a video in one file" if refused else reason(e)
         raise SourceError(f"not a video that can be opened ({why})") from None
     try:
-        yield container, _best_stream(container, threads, strict, shortcuts or {})
+        yield container
     finally:
         container.close()
 

@@ -1,0 +1,1 @@
+"""What lies elsewhere: addresses of objects, reading them by ranges, scratch space for copies, uploads."""
