@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, memory
+from . import decode, memory, modes
 from .record import Machine, table
 
-SUITES = {"decode": decode.run, "memory": memory.run}
+SUITES = {"decode": decode.run, "memory": memory.run, "modes": modes.run}
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ sys.exit(run(sys.argv[1:]))
 """
 
 
-def index(path: Path, threads: int) -> list[str]:
+def index(path: Path, threads: int, decode: str = "exact") -> list[str]:
     """Command that indexes *path* into a fresh store; start-up and the store's writing are included."""
     store = Path(tempfile.gettempdir(), "framesift-bench-store")
     shutil.rmtree(store, ignore_errors=True)
@@ -27,5 +27,7 @@ def index(path: Path, threads: int) -> list[str]:
         str(store),
         "--threads",
         str(threads),
+        "--decode",
+        decode,
         "--quiet",
     ]

@@ -83,6 +83,7 @@ SELECT_DEFAULTS = {
     "stop": None,
     "step": 1,
     "crop": None,
+    "decode": "exact",
     "layout": "images",
     "context": None,
     "image_format": "png",
@@ -94,7 +95,9 @@ EXPORT_DEFAULTS = {
     name: SELECT_DEFAULTS[name]
     for name in ("layout", "context", "image_format", "picture_crop", "device", "threads")
 }
-INDEX_DEFAULTS = {name: SELECT_DEFAULTS[name] for name in "size start stop step crop device threads".split()}
+INDEX_DEFAULTS = {
+    name: SELECT_DEFAULTS[name] for name in "size start stop step crop decode device threads".split()
+}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,8 @@ INDEX_DEFAULTS = {name: SELECT_DEFAULTS[name] for name in "size start stop step 
             },
         ),
         (
-            "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3",
+            "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3 "
+            "--decode keyframes",
             ["a.mp4"],
             20,
             "framesift-out",
@@ -127,6 +131,7 @@ INDEX_DEFAULTS = {name: SELECT_DEFAULTS[name] for name in "size start stop step 
                 "size": 32,
                 "store": Path("s"),
                 "threads": 3,
+                "decode": "keyframes",
             },
         ),
         (
@@ -166,9 +171,20 @@ def test_index_is_one_call_of_index(clip: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(framesift, "index", call)
     assert run(["index", "a", "b", "--store", "s"]) == 0
     assert (
-        run("index a --store s --size 32 --start 1 --stop 2 --step 3 --crop 0,1,0,1 --threads 2".split()) == 0
+        run(
+            "index a --store s --size 32 --start 1 --stop 2 --step 3 --crop 0,1,0,1 --threads 2 --decode fast".split()
+        )
+        == 0
     )
-    options = {"size": 32, "start": "1", "stop": "2", "step": 3, "crop": "0,1,0,1", "threads": 2}
+    options = {
+        "decode": "fast",
+        "size": 32,
+        "start": "1",
+        "stop": "2",
+        "step": 3,
+        "crop": "0,1,0,1",
+        "threads": 2,
+    }
     assert call.calls == [
         ((["a", "b"], Path("s")), INDEX_DEFAULTS),
         ((["a"], Path("s")), INDEX_DEFAULTS | options),
@@ -440,6 +456,9 @@ def test_info_says_what_is_there_in_words(clip: Path, capsys: pytest.CaptureFixt
     index(clip, "s")
     assert run(["info", "s"]) == 0
     assert f"{clip}: 40 frames of 96x64" in capsys.readouterr().out
+    index(clip, "s", decode="coarse")
+    assert run(["info", "s"]) == 0
+    assert " of them decoded (coarse)" in capsys.readouterr().out
 
 
 def test_quiet_is_quiet(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,10 @@ class VideoJob(Job):
         self.window = self.context.options.window(*self._clock(self.packets.pts))
         if self.mode == "fast":
             self._find_shortcuts()
+        elif (
+            self._reorders and not self.packets.is_reordered
+        ):  # which shows only where every frame is decoded
+            self._give_up("its time stamps do not tell the order of its frames")
         if self.mode == "keyframes":
             plan = KeyframePlan(self.packets, self.window, self.view.width * self.view.height)
             if not plan.is_sparse:
@@ -108,6 +112,7 @@ class VideoJob(Job):
         options = self.context.options
         self.view = make_view(first.width, first.height, first.rotation, options.crop, options.size)
         self._view = self.view
+        self._reorders = stream.codec_context.reorder_depth > 0
         self.time_base = fraction(stream.time_base) or Fraction(1)
         self.facts = {
             "codec": codec,
@@ -243,7 +248,8 @@ class VideoJob(Job):
         if not last or self.context.stopping.is_set():
             return []
         if self._mismatch:
-            self._give_up(self._mismatch)
+            if self.mode == "keyframes" or self._is_suspect:
+                self._give_up(self._mismatch)
             return [self.guard(self._whole)]
         return then()
 
