@@ -516,7 +516,7 @@ def test_packets_that_promise_other_frames_send_every_mode_to_a_sequential_decod
     for unbalanced in (False, True):
         with monkeypatch.context() as patch:
             force(patch, unbalanced=unbalanced)
-            patch.setattr("framesift.ingest.video.read_packets", shifted)
+            patch.setattr("framesift.ingest.sequential.read_packets", shifted)
             record, found = indexed(path, decode=mode, threads=2)
         assert record.decoded == "exact"
         assert not record.seekable

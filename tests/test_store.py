@@ -234,9 +234,9 @@ def test_segments_of_whole_chunks_are_not_decoded_again(
     starts: list[int] = []
     original = Decoder.segment
 
-    def noted(self: Decoder, segment: Any, pts: Any) -> Any:
+    def noted(self: Decoder, segment: Any, *others: Any) -> Any:
         starts.append(segment.start)
-        return original(self, segment, pts)
+        return original(self, segment, *others)
 
     monkeypatch.setattr(Decoder, "segment", noted)
     fill(tmp_path / "store", clip, threads=1)
