@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -16,6 +17,7 @@ from clips import CLIPS, decode, make_clip, painted, painted_number, truncate
 from framesift.errors import IntegrityError
 from framesift.export.exporting import export
 from framesift.index import Index, index, open_index
+from framesift.ingest.job import Job
 from framesift.ingest.modes import shortcuts_for, wanted
 from framesift.ingest.video import VideoJob
 from framesift.inspection import describe_store, verify
@@ -402,6 +404,14 @@ def test_keyframes_that_differ_say_that_something_happens() -> None:
     assert [len(frames) for frames in planned(packets, None)] == [17, 1, 1, 1, 1, 1]
 
 
+def test_many_gops_to_two_fifths_come_before_the_rest_of_a_few() -> None:
+    lengths = [len(frames) for frames in planned(made_packets([QUIET] * 40), None)]
+    assert lengths[:5] == [20] * 5
+    assert set(lengths[6:]) == {1}
+    by_far = [1] * 10 + [20] + [1] * 28
+    assert [len(frames) for frames in planned(made_packets([QUIET] * 40), by_far)][9:12] == [1, 50, 1]
+
+
 @pytest.mark.parametrize("n_gops", [4, 5, 40, 400])
 @pytest.mark.parametrize("length", [1, 2, 12, 250])
 def test_the_budget_is_kept_whatever_the_gops(n_gops: int, length: int) -> None:
@@ -708,6 +718,15 @@ def test_chunks_of_another_mode_are_not_used(
     index(film, tmp_path / "store", decode="keyframes")
     index(film, tmp_path / "anew", decode="keyframes")
     assert tree(tmp_path / "store") == tree(tmp_path / "anew")
+
+
+def test_chunks_of_other_frames_are_not_used() -> None:
+    """As when another version, with the same options, plans otherwise."""
+    job: Any = SimpleNamespace(context=SimpleNamespace(options=SimpleNamespace(to_json=dict)))
+    content: Any = SimpleNamespace(digest="")
+    ways = [(range(9), "exact"), (range(9), "fast"), (np.array([0, 4]), "exact"), (np.array([0, 5]), "exact")]
+    keys = [Job.resume_key(job, content, range(9), frames, mode) for frames, mode in ways]
+    assert len({json.dumps(key) for key in keys}) == 4
 
 
 # Headers of packets -----------------------------------------------------------------------------------------------
