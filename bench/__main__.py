@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, kernels, memory
+from . import decode, kernels, memory, modes
 from .record import Machine, table
 
-SUITES = {"decode": decode.run, "memory": memory.run, "kernels": kernels.run}
+SUITES = {"decode": decode.run, "modes": modes.run, "memory": memory.run, "kernels": kernels.run}
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ Meter.measure = lambda self, frame, thumbnail: (0.0, 0)
 """
 
 
-def index(path: Path, threads: int, *, decode: str = "exact", untouched: bool = False) -> list[str]:
+def index(path: Path, threads: int, decode: str = "exact", *, untouched: bool = False) -> list[str]:
     """Command that indexes *path* into a fresh store; start-up and the store's writing are included.
 
     With *untouched*, no pixel is looked at.

@@ -182,9 +182,20 @@ def test_index_is_one_call_of_index(clip: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(framesift, "index", call)
     assert run(["index", "a", "b", "--store", "s"]) == 0
     assert (
-        run("index a --store s --size 32 --start 1 --stop 2 --step 3 --crop 0,1,0,1 --threads 2".split()) == 0
+        run(
+            "index a --store s --size 32 --start 1 --stop 2 --step 3 --crop 0,1,0,1 --threads 2 --decode fast".split()
+        )
+        == 0
     )
-    options = {"size": 32, "start": "1", "stop": "2", "step": 3, "crop": "0,1,0,1", "threads": 2}
+    options = {
+        "decode": "fast",
+        "size": 32,
+        "start": "1",
+        "stop": "2",
+        "step": 3,
+        "crop": "0,1,0,1",
+        "threads": 2,
+    }
     assert call.calls == [
         ((["a", "b"], Path("s")), INDEX_DEFAULTS),
         ((["a"], Path("s")), INDEX_DEFAULTS | options),
@@ -456,6 +467,9 @@ def test_info_says_what_is_there_in_words(clip: Path, capsys: pytest.CaptureFixt
     index(clip, "s")
     assert run(["info", "s"]) == 0
     assert f"{clip}: 40 frames of 96x64" in capsys.readouterr().out
+    index(clip, "s", decode="coarse")
+    assert run(["info", "s"]) == 0
+    assert " of them decoded (coarse)" in capsys.readouterr().out
 
 
 def test_quiet_is_quiet(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

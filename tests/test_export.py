@@ -420,6 +420,9 @@ NONSENSE: dict[str, Any] = {
     "outside": lambda data: data["sources"][0].update(name="../../etc"),
     "absolute": lambda data: data["sources"][0].update(name="/etc/cron.d"),
     "above": lambda data: data["sources"][0].update(name=".."),
+    "shortcut": lambda data: data["sources"][0].update(shortcuts={"skip_frame": "all"}),
+    "shortcuts": lambda data: data["sources"][0].update(shortcuts=["lowres"]),
+    "mode": lambda data: data["sources"][0].update(decoded=1),
     "nowhere": lambda data: data["sources"][0].update(name=""),
 }
 

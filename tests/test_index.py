@@ -323,7 +323,7 @@ def test_a_store_can_be_opened_again(clip: Path, tmp_path: Path) -> None:
         ({"size": 513}, "size must be from 8 to 512 pixels, got 513"),
         ({"step": 0}, "step must be at least 1, got 0"),
         ({"threads": 0}, "threads must be at least 1, got 0"),
-        ({"decode": "fast"}, "decode must be one of exact, got 'fast'"),
+        ({"decode": "quick"}, "decode must be one of exact, fast, coarse, keyframes, got 'quick'"),
         ({"device": "tpu"}, "device must be 'cpu' or 'cuda', got 'tpu'"),
         ({"start": 5, "stop": 5}, "start must be before stop, got start=5 and stop=5"),
         ({"crop": "1,2,3"}, "crop must be x1,x2,y1,y2 in whole pixels, got '1,2,3'"),

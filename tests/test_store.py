@@ -101,7 +101,8 @@ def test_a_touched_file_is_reused_and_a_changed_one_rebuilt(clip: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    "options", [{"size": 32}, {"start": 3}, {"stop": 0.5}, {"step": 2}, {"crop": (0, 48, 0, 64)}]
+    "options",
+    [{"size": 32}, {"start": 3}, {"stop": 0.5}, {"step": 2}, {"crop": (0, 48, 0, 64)}, {"decode": "coarse"}],
 )
 def test_other_options_rebuild_the_source(clip: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     fill(tmp_path / "store", clip)
@@ -233,9 +234,9 @@ def test_segments_of_whole_chunks_are_not_decoded_again(
     starts: list[int] = []
     original = Decoder.segment
 
-    def noted(self: Decoder, segment: Any, pts: Any) -> Any:
+    def noted(self: Decoder, segment: Any, *others: Any) -> Any:
         starts.append(segment.start)
-        return original(self, segment, pts)
+        return original(self, segment, *others)
 
     monkeypatch.setattr(Decoder, "segment", noted)
     fill(tmp_path / "store", clip, threads=1)

@@ -416,7 +416,7 @@ class SourceReader:
             wrong.append(f"frames has {len(frames)}")
         if wrong:
             raise IntegrityError(f"{self._path} should have {n} rows, but {', '.join(wrong)}")
-        if np.any(np.diff(frames) <= 0) or not set(frames[[0, -1]]) <= set(range(self.record.n_frames)):
+        if np.any(np.diff(frames) <= 0) or frames[0] < 0 or frames[-1] >= self.record.n_frames:
             raise IntegrityError(f"{self._path} lists frames that do not increase, or that there are not")
 
     def statistic(self, name: str) -> npt.NDArray[np.float32]:

@@ -12,7 +12,7 @@ from ..store import Chunk
 
 _LOWRES = 2
 """A quarter of the size; half of it is no faster than all of it."""
-_LEAST_REDUCTION = 8
+_LEAST_REDUCTION = 10
 """Pixels of a picture to one of its thumbnail from which on a quarter of the size will do for the thumbnail."""
 _RETAINED_BYTES = 64 << 20
 

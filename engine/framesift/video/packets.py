@@ -51,6 +51,8 @@ class PacketIndex:
     """In order, covering all frames; empty when the stream must be decoded sequentially."""
     doubt: str
     """Why the stream must be decoded sequentially; empty when it need not be."""
+    is_reordered: bool
+    """Some frame stands elsewhere in the file than on the screen, as with B-frames it must."""
     n_packets: int
     """Packets of frames that are shown: the number of frames, if the container tells the truth."""
     n_hidden: int
@@ -108,6 +110,7 @@ def _doubtful(rows: list[Row], doubt: str, *, is_damaged: bool = False) -> Packe
         droppable=none.astype(bool),
         segments=[],
         doubt=doubt,
+        is_reordered=False,
         n_packets=shown,
         n_hidden=len(rows) - shown,
         is_damaged=is_damaged,
@@ -139,6 +142,7 @@ def _index(packets: npt.NDArray[np.int64], unneeded: npt.NDArray[np.bool_] | Non
         droppable=key < 0 if unneeded is None else unneeded & (key == 0),
         segments=segments,
         doubt=doubt,
+        is_reordered=bool(np.any(np.diff(position) < 0)),
         n_packets=len(shown),
         n_hidden=len(packets) - len(shown),
         is_damaged=False,

@@ -82,14 +82,19 @@ def _hevc(packet: bytes, size: int) -> Reference:
 
 
 def _units(packet: bytes, size: int) -> list[int]:
-    """Where the units of a packet begin: after a length of *size* bytes, or, with 0, after a start code."""
+    """Where the units of a packet begin: after a length of *size* bytes, or, with 0, after a start code.
+
+    None of a packet that is not cut as it should be.
+    """
     if not size:
         return [at for at in _after_start_codes(packet) if at + 1 < len(packet)]
     found, at = [], 0
-    while at + size + 1 < len(packet):
-        found.append(at + size)
-        at += size + int.from_bytes(packet[at : at + size], "big")
-    return found
+    while at < len(packet):
+        n_bytes = int.from_bytes(packet[at : at + size], "big")
+        if n_bytes > 1:
+            found.append(at + size)
+        at += size + n_bytes
+    return found if at == len(packet) else []
 
 
 def _after_start_codes(packet: bytes) -> list[int]:

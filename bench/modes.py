@@ -1,0 +1,258 @@
+"""Suite ``modes``: what each decode mode saves and what it costs, beside ffmpeg and simpler ways to leave frames out."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from math import exp, log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import framesift
+from framesift.video.container import open_video
+from framesift.video.decode import Decoder
+from framesift.video.packets import PacketIndex, Segment, read_packets
+from framesift.video.plan import KeyframePlan, Part, parts
+from framesift.video.references import reference_reader
+
+from . import clips, ours
+from .peers import ffmpeg
+from .record import alternate, middle
+
+MODES = ("exact", "fast", "coarse", "keyframes")
+PICKS = (20, 100)
+_TENTH = "first tenth of GOPs"
+_FRAMES = {"tiny": 120, "small": 600, "full": 1800}
+_REPEATS = {"tiny": 1, "small": 3, "full": 5}
+_LONGER = {"tiny": 1, "small": 4, "full": 20}
+"""How often a real clip is repeated to be timed: as it is, start-up is most of it."""
+
+Row = dict[str, Any]
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+
+
+def run(size: str) -> tuple[list[Row], list[Row]]:
+    """Raw measurements, and a row for each clip and way of choosing.
+
+    ``/ ffmpeg`` and ``x exact`` are wall clocks of whole indexing processes, the start-up taken off ours (one tiny
+    frame indexed), over ffmpeg's and exact's; ``decoding`` is the time of decoding alone, over that of all frames.
+    ``error`` is the mean difference of the thumbnails in grey levels. ``radius n`` (the largest distance from any
+    frame of the video to the nearest of n chosen ones, between thumbnails decoded exactly) and ``mean n`` are over
+    those of the greedy coreset of all frames; every mode chooses by the same greedy coreset of its frames.
+    """
+    measured, rows = [], []
+    start_up = _wall({"one": ours.index(clips.noisy(64, 64, 1), _threads())}, _REPEATS[size])["one"]
+    for path in _material(size):
+        timed = _speed(path if size == "tiny" else clips.repeated(path, _LONGER[size]), size, start_up)
+        found = _quality(path)
+        measured += [
+            {"clip": path.name, "start_up_s": start_up, **timed.get(r["mode"], {}), **r} for r in found
+        ]
+    names = list(dict.fromkeys(row["mode"] for row in measured))
+    for clip in dict.fromkeys(row["clip"] for row in measured):
+        rows += [_shown(row) for row in measured if row["clip"] == clip]
+    if len({row["clip"] for row in rows}) > 1:
+        rows += [_geometric_mean(name, [row for row in rows if row["mode"] == name]) for name in names]
+    return measured, rows
+
+
+def _threads() -> int:
+    return os.cpu_count() or 1
+
+
+def _material(size: str) -> list[Path]:
+    real = clips.real() if size != "tiny" else []
+    made = clips.noisy(320, 180, _FRAMES["tiny"], gop=20) if size == "tiny" else None
+    return real or [made or clips.noisy(1280, 720, _FRAMES[size])]
+
+
+# Speed ------------------------------------------------------------------------------------------------------------
+
+
+def _wall(commands: dict[str, list[str]], repeats: int) -> dict[str, float]:
+    return {name: middle(runs, "wall_s") for name, runs in alternate(commands, repeats).items()}
+
+
+def _speed(path: Path, size: str, start_up: float) -> dict[str, Row]:
+    commands = {mode: ours.index(path, _threads(), mode) for mode in MODES}
+    if (peer := ffmpeg.decode(path, _threads())) is not None:
+        commands["ffmpeg"] = peer
+    wall = _wall(commands, _REPEATS[size])
+    net = {mode: wall[mode] - start_up for mode in MODES}
+    found: dict[str, Row] = {}
+    for mode in MODES:
+        found[mode] = {"wall_s": wall[mode], "x exact": net["exact"] / net[mode] if net[mode] > 0 else None}
+        if "ffmpeg" in wall:
+            found[mode] |= {"ffmpeg_s": wall["ffmpeg"], "/ ffmpeg": net[mode] / wall["ffmpeg"]}
+    return found
+
+
+# Quality ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Frames that may be chosen, in the thumbnails by which they are, and how long decoding them took."""
+
+    name: str
+    frames: I64
+    thumbnails: F32
+    decoding_s: float
+    decoded: str = ""
+
+
+def _quality(path: Path) -> list[Row]:
+    ways = [_indexed(path, mode) for mode in MODES]
+    full = ways[0]
+    with open_video(path) as (container, stream):
+        packets = read_packets(container, stream)
+    tenth = [_beginning(packets, segment) for segment in packets.segments]
+    frames = np.concatenate([part.frames for part in tenth])
+    ways.append(_Way(_TENTH, frames, full.thumbnails[frames], _decoding_s(path, packets, tenth)))
+    best = {n: _distances(full.thumbnails, _coreset(full.thumbnails, n)) for n in PICKS}
+    rows = []
+    for way in ways:
+        error = np.abs(way.thumbnails - full.thumbnails[way.frames]).mean()
+        row: Row = {
+            "mode": way.name,
+            "decoded": way.decoded,
+            "n_frames": len(full.frames),
+            "n_rows": len(way.frames),
+            "decoding": way.decoding_s / full.decoding_s,
+            "error": float(error),
+        }
+        for n in PICKS:
+            chosen = way.frames[_coreset(way.thumbnails, n)]
+            row |= _against(n, _distances(full.thumbnails, chosen), best[n])
+        rows.append(row)
+    return rows + [_baseline(name, full, choose, best) for name, choose in _BASELINES.items()]
+
+
+def _against(n: int, found: F32, best: F32) -> Row:
+    return {
+        f"radius {n}": float(found.max() / best.max()),
+        f"mean {n}": float(found.mean() / best.mean()),
+        f"raw {n}": [float(x) for x in (found.max(), found.mean(), best.max(), best.mean())],
+    }
+
+
+def _baseline(name: str, full: _Way, choose: Callable[[int, int], list[I64]], best: dict[int, F32]) -> Row:
+    row: Row = {"mode": name, "n_frames": len(full.frames), "n_rows": len(full.frames)}
+    for n in PICKS:
+        found = [_distances(full.thumbnails, rows) for rows in choose(len(full.frames), n)]
+        each = [_against(n, distances, best[n]) for distances in found]
+        row |= {key: float(np.mean([e[key] for e in each])) for key in (f"radius {n}", f"mean {n}")}
+    return row
+
+
+def _evenly(n_frames: int, n: int) -> list[I64]:
+    return [(2 * np.arange(min(n, n_frames)) + 1) * n_frames // (2 * min(n, n_frames))]
+
+
+def _at_random(n_frames: int, n: int) -> list[I64]:
+    rngs = [np.random.Generator(np.random.Philox(seed)) for seed in range(5)]
+    return [rng.choice(n_frames, min(n, n_frames), replace=False) for rng in rngs]
+
+
+_BASELINES = {"evenly spaced": _evenly, "random": _at_random}
+
+
+def _indexed(path: Path, mode: str) -> _Way:
+    with framesift.index(path, decode=mode) as index:
+        reader, record = index.reader(0), index.records[0]
+        thumbnails = reader.read("thumbnails").reshape(record.n_rows, -1).astype(np.float32)
+        frames = reader.frames()
+    with open_video(path) as (container, stream):
+        some = record.decoded in ("coarse", "keyframes")
+        reader_of = reference_reader(record.codec, stream.codec_context.extradata) if some else None
+        packets = read_packets(container, stream, references=reader_of)
+    planned = parts(packets, packets.segments)
+    if record.decoded == "keyframes":
+        plan = KeyframePlan(packets, range(len(packets.pts)), record.width * record.height)
+        at = np.searchsorted(frames, [part.frames[0] for part in plan.keys])
+        squares = [
+            int(np.square(thumbnails[b] - thumbnails[a], dtype=np.float64).sum()) for a, b in pairwise(at)
+        ]
+        planned = plan.with_more(np.array(squares, np.int64))
+    seconds = _decoding_s(path, packets, planned, record.shortcuts)
+    return _Way(mode, frames, thumbnails, seconds, record.decoded)
+
+
+def _beginning(packets: PacketIndex, segment: Segment) -> Part:
+    """The first tenth of the packets of a segment."""
+    n_packets = -(-segment.n_packets // 10)
+    position = packets.position[segment.start : segment.stop]
+    fed = np.flatnonzero(position < segment.position + n_packets) + segment.start
+    return Part(segment._replace(n_packets=n_packets), fed)
+
+
+def _decoding_s(
+    path: Path, packets: PacketIndex, planned: Iterable[Part], shortcuts: dict[str, str] | None = None
+) -> float:
+    """Processor seconds of decoding, by one thread, the best of three."""
+    needed = ~packets.droppable
+    seconds = []
+    for _ in range(3):
+        with open_video(path, shortcuts=shortcuts) as (container, stream):
+            decoder = Decoder(container, stream)
+            began = time.process_time()
+            for part in planned:
+                for _frame in decoder.segment(part.segment, packets.pts[part.frames], needed):
+                    pass
+            seconds.append(time.process_time() - began)
+    return min(seconds)
+
+
+def _coreset(vectors: F32, n: int) -> I64:
+    """Greedy k-center: the row nearest the mean, then always the row farthest from those chosen."""
+    chosen = [int(np.square(vectors - vectors.mean(axis=0)).sum(axis=1).argmin())]
+    nearest = _to(vectors, vectors[chosen[0]])
+    while len(chosen) < min(n, len(vectors)):
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, _to(vectors, vectors[chosen[-1]]))
+    return np.array(chosen, np.int64)
+
+
+def _distances(vectors: F32, chosen: I64) -> F32:
+    """(rows,) distance of each row to the nearest of those chosen."""
+    nearest = _to(vectors, vectors[chosen[0]])
+    for row in chosen[1:]:
+        nearest = np.minimum(nearest, _to(vectors, vectors[row]))
+    return nearest
+
+
+def _to(vectors: F32, one: F32) -> F32:
+    found: F32 = np.sqrt(np.square(vectors - one).mean(axis=1))
+    return found
+
+
+# The table --------------------------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    "x exact",
+    "/ ffmpeg",
+    "decoding",
+    "error",
+    *(f"{what} {n}" for n in PICKS for what in ("radius", "mean")),
+)
+
+
+def _shown(row: Row) -> Row:
+    names = (
+        row["mode"] if row.get("decoded", "") in ("", row["mode"]) else f"{row['mode']} ({row['decoded']})"
+    )
+    cells = {name: row.get(name, "") for name in _COLUMNS}
+    return {"clip": row["clip"], "mode": names, "frames": row["n_rows"], **cells}
+
+
+def _geometric_mean(mode: str, rows: list[Row]) -> Row:
+    def mean(name: str) -> float | str:
+        values = [row[name] for row in rows if isinstance(row[name], float) and row[name] > 0]
+        return exp(sum(map(log, values)) / len(values)) if len(values) == len(rows) else ""
+
+    return {"clip": "geometric mean", "mode": mode, "frames": "", **{name: mean(name) for name in _COLUMNS}}
