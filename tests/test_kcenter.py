@@ -1,6 +1,9 @@
 """Greedy k-center: the picks of the plain procedure, whatever the data, the threads, the blocks and the memory."""
 
 import importlib.util
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ import framesift.features.vectors
 import naive
 from framesift import kcenter_greedy
 from framesift.errors import UsageError
+from framesift.machine import count_threads
 from framesift.selection import kcenter, kcenter_blocks
 from framesift_kernels import load
 
@@ -204,6 +208,32 @@ def test_a_handful_of_passes_over_what_exceeds_memory(monkeypatch: pytest.Monkey
     monkeypatch.setattr(framesift.features.matrix, "_BLOCK_BYTES", 1)
     kcenter_greedy(stored(x, 500), 200, max_bytes=x.nbytes // 2)
     assert sum(reads) <= 15 * len(x)
+
+
+_PEAK = """
+import sys, tracemalloc, zarr
+import framesift as fs
+from framesift.features import matrix
+matrix._BLOCK_BYTES = 2**19
+array = zarr.open_array(sys.argv[1], mode="r")
+fs.kcenter_greedy(array[:200], 9)  # imports and compiles
+tracemalloc.start()
+fs.kcenter_greedy(array, 30, max_bytes=int(sys.argv[2]))
+print(tracemalloc.get_traced_memory()[1])  # in bytes
+"""
+
+
+@pytest.mark.parametrize("n", [20_000, 200_000])
+def test_memory_is_the_budget_and_some_bytes_a_row(tmp_path: Path, n: int) -> None:
+    """Measured <= allowed, on a small and on a tenfold input: NumPy tells tracemalloc of its arrays."""
+    d, budget = 64, 4 * 2**20
+    array = zarr.create_array(tmp_path / "x.zarr", shape=(n, d), chunks=(2000, d), dtype="float32")
+    rng = np.random.default_rng(0)
+    for start in range(0, n, 2000):
+        array[start : start + 2000] = rng.random((2000, d), np.float32)
+    command = [sys.executable, "-c", _PEAK, str(tmp_path / "x.zarr"), str(budget)]
+    peak = int(subprocess.check_output(command, text=True))
+    assert peak <= 2 * budget + 2 * count_threads(None) * 3 * 2**19 + 40 * n
 
 
 @pytest.mark.parametrize("pruning", [True, False])

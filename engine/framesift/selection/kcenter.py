@@ -57,8 +57,8 @@ def kcenter_greedy(
     device
         ``"cpu"``.
     max_bytes
-        A zarr array larger than this is read in blocks, some passes over it, and memory is about this much at most
-        and 16 bytes a row.
+        A zarr array larger than this is read in blocks, some passes over it. Memory is about this much then, some
+        blocks, and 12 bytes a row, for moments 40.
 
     Returns
     -------

@@ -5,7 +5,9 @@ results travel through memory. Here they are held in registers: a tile of ``ROWS
 of ``WIDTH`` lanes. The code is generic LLVM: any processor can run it, the sizes are those that fill the registers
 of this one. They change nothing in the results: a lane computes one distance, by one chain of fused multiply-adds.
 
-Plain Python (``NUMBA_DISABLE_JIT=1``) runs the functions whose names end in ``_python``.
+Plain Python (``NUMBA_DISABLE_JIT=1``) runs the functions whose names end in ``_python``. Numba's cache looks at the
+file of a kernel, not at those that it calls into: after a change here, delete ``__pycache__`` or set another
+``NUMBA_CACHE_DIR``.
 """
 
 from collections.abc import Callable
