@@ -27,8 +27,8 @@ MODES = ("exact", "fast", "coarse", "keyframes")
 PICKS = (20, 100)
 _TENTH = "first tenth of GOPs"
 _FRAMES = {"tiny": 120, "small": 600, "full": 1800}
-_REPEATS = {"tiny": 1, "small": 3, "full": 5}
-_LONGER = {"tiny": 1, "small": 4, "full": 20}
+_REPEATS = {"tiny": 1, "small": 2, "full": 5}
+_LONGER = {"tiny": 1, "small": 3, "full": 20}
 """How often a real clip is repeated to be timed: as it is, start-up is most of it."""
 
 Row = dict[str, Any]
