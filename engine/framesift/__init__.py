@@ -1,15 +1,21 @@
 """Picks the frames worth labelling out of hours of video."""
 
-from . import masks
-from .export.exporting import export
-from .index import Index, index, open_index
-from .inspection import describe, describe_store, verify
-from .pipeline import extract
-from .progress import Progress
-from .selection.choice import select
-from .selection.kcenter import kcenter_greedy
-from .selection.kmeans import KMeans, kmeans
-from .selection.result import SelectedFrame, SelectedSource, Selection, read_selection
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import masks
+    from .export.exporting import export
+    from .index import Index, index, open_index
+    from .inspection import describe, describe_store, verify
+    from .pipeline import extract
+    from .progress import Progress
+    from .selection.choice import select
+    from .selection.kcenter import kcenter_greedy
+    from .selection.kmeans import KMeans, kmeans
+    from .selection.result import SelectedFrame, SelectedSource, Selection, read_selection
 
 __version__ = "0.1.0"
 
@@ -33,3 +39,50 @@ __all__ = [
     "select",
     "verify",
 ]
+
+# Each name is imported when it is first asked for: an index needs no Pillow, and k-means no decoder.
+_MODULES = {
+    "Index": "index",
+    "KMeans": "selection.kmeans",
+    "Progress": "progress",
+    "SelectedFrame": "selection.result",
+    "SelectedSource": "selection.result",
+    "Selection": "selection.result",
+    "describe": "inspection",
+    "describe_store": "inspection",
+    "export": "export.exporting",
+    "extract": "pipeline",
+    "index": "index",
+    "kcenter_greedy": "selection.kcenter",
+    "kmeans": "selection.kmeans",
+    "open_index": "index",
+    "read_selection": "selection.result",
+    "select": "selection.choice",
+    "verify": "inspection",
+}
+
+
+class _Package(ModuleType):
+    """This package. Its names are properties, since a module that is called as one of them is would hide it."""
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+def _lazily(name: str, module: str) -> property:
+    replaced: list[Any] = []
+
+    def get(_: ModuleType) -> Any:
+        return replaced[-1] if replaced else getattr(import_module(f"{__name__}.{module}"), name)
+
+    def put(_: ModuleType, value: Any) -> None:
+        if not isinstance(value, ModuleType):  # the import system puts each module here that it has loaded
+            replaced[:] = [value]
+
+    return property(get, put)
+
+
+for _name, _module in _MODULES.items():
+    setattr(_Package, _name, _lazily(_name, _module))
+_Package.masks = property(lambda _: import_module(f"{__name__}.masks"), lambda _, value: None)  # type: ignore[attr-defined]
+sys.modules[__name__].__class__ = _Package

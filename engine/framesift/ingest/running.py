@@ -10,7 +10,6 @@ from ..remote.scratch import Scratch
 from ..sources import Source
 from ..store import SourceRecord
 from .fetch import Fetcher
-from .images import ImagesJob
 from .job import Context, Job
 from .pool import Pool
 from .video import VideoJob
@@ -67,7 +66,7 @@ def prepare(sources: Iterable[Source], context: Context, room: Scratch | None = 
 
     With *room*, what is elsewhere is copied there first.
     """
-    jobs: list[Job] = [(VideoJob if s.kind == "video" else ImagesJob)(s, context) for s in sources]
+    jobs = [_job(source, context) for source in sources]
     fetched = [j for j in biggest_first(jobs) if room and isinstance(j.source.path, RemoteObject)]
     at_hand = [job.root() for job in biggest_first(jobs) if job not in fetched]
     pool = context.pool = Pool(at_hand, context.threads, len(fetched))
@@ -75,6 +74,14 @@ def prepare(sources: Iterable[Source], context: Context, room: Scratch | None = 
         if isinstance(job.source.remote, RemoteObject):
             job.source.remote.is_stopped = pool.stopping.is_set
     return Running(jobs, pool, Fetcher(fetched, pool, room) if room else None)
+
+
+def _job(source: Source, context: Context) -> Job:
+    if source.kind == "video":
+        return VideoJob(source, context)
+    from .images import ImagesJob  # brings Pillow in
+
+    return ImagesJob(source, context)
 
 
 def biggest_first(outcomes: Sequence[_Outcome]) -> list[_Outcome]:
