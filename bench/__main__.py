@@ -6,10 +6,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, kernels, memory, modes
+from . import decode, kernels, memory, modes, start
 from .record import Machine, table
 
-SUITES = {"decode": decode.run, "modes": modes.run, "memory": memory.run, "kernels": kernels.run}
+SUITES = {
+    "decode": decode.run,
+    "modes": modes.run,
+    "memory": memory.run,
+    "kernels": kernels.run,
+    "start": start.run,
+}
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ def picture(
     Notes
     -----
     A row is read from memory once: while it is in the cache it is hashed, added up and differentiated. A thread
-    keeps its scratch, 20 bytes a column, for pictures of the same layout.
+    keeps its scratch, at most 16 bytes a column, for pictures of up to eight layouts.
     """
     layout = (
         luma.dtype.char,

@@ -34,7 +34,7 @@ def thumbnail(plane: Plane, region: Region, gain: float, bias: float, out: U8) -
     -----
     What OpenCV calls ``INTER_AREA``, without its rounded weights. Rows are added up first, many pixels an
     instruction, which leaves one line a row of *out* for the sums over columns: one pass over the pixels, about as
-    fast as they can be read. Scratch: 8 bytes a column of the region.
+    fast as they can be read. Scratch: 14 bytes a column of the region (16 for uint16).
     """
     x1, x2, y1, y2 = region
     h, w = out.shape
