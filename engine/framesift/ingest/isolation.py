@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,7 @@ class Isolation:
         progress(progress_of(jobs))
         return jobs
 
-    def _round(self, batch: list[IsolatedJob], tick: Any) -> str | None:
+    def _round(self, batch: list[IsolatedJob], tick: Callable[[], None]) -> str | None:
         """Have one worker index *batch*. Returns how it died; None if it ended well, or was ended for a cause."""
         worker = _Worker(
             Order(
