@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import masks
+    from . import masks, predictions
     from .export.exporting import export
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
@@ -35,6 +35,7 @@ __all__ = [
     "kmeans",
     "masks",
     "open_index",
+    "predictions",
     "read_selection",
     "select",
     "verify",
@@ -84,5 +85,11 @@ def _lazily(name: str, module: str) -> property:
 
 for _name, _module in _MODULES.items():
     setattr(_Package, _name, _lazily(_name, _module))
-_Package.masks = property(lambda _: import_module(f"{__name__}.masks"), lambda _, value: None)  # type: ignore[attr-defined]
+
+
+def _always(module: str) -> property:
+    return property(lambda _: import_module(f"{__name__}.{module}"), lambda _, value: None)
+
+
+_Package.masks, _Package.predictions = _always("masks"), _always("predictions")  # type: ignore[attr-defined]
 sys.modules[__name__].__class__ = _Package
