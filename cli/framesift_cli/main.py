@@ -9,6 +9,9 @@ from types import FrameType
 import typer
 
 from .commands import app
+from .outliers import outliers
+
+app.command()(outliers)
 
 
 def main() -> None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .export.exporting import export
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
+    from .outliers.choosing import Outliers, outliers
+    from .outliers.extracting import count_outliers, extract_outliers
     from .pipeline import extract
     from .progress import Progress
     from .selection.choice import select
@@ -22,19 +24,23 @@ __version__ = "0.1.0"
 __all__ = [
     "Index",
     "KMeans",
+    "Outliers",
     "Progress",
     "SelectedFrame",
     "SelectedSource",
     "Selection",
+    "count_outliers",
     "describe",
     "describe_store",
     "export",
     "extract",
+    "extract_outliers",
     "index",
     "kcenter_greedy",
     "kmeans",
     "masks",
     "open_index",
+    "outliers",
     "predictions",
     "read_selection",
     "select",
@@ -45,18 +51,22 @@ __all__ = [
 _MODULES = {
     "Index": "index",
     "KMeans": "selection.kmeans",
+    "Outliers": "outliers.choosing",
     "Progress": "progress",
     "SelectedFrame": "selection.result",
     "SelectedSource": "selection.result",
     "Selection": "selection.result",
+    "count_outliers": "outliers.extracting",
     "describe": "inspection",
     "describe_store": "inspection",
     "export": "export.exporting",
     "extract": "pipeline",
+    "extract_outliers": "outliers.extracting",
     "index": "index",
     "kcenter_greedy": "selection.kcenter",
     "kmeans": "selection.kmeans",
     "open_index": "index",
+    "outliers": "outliers.choosing",
     "read_selection": "selection.result",
     "select": "selection.choice",
     "verify": "inspection",

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import SourceError
+from ..errors import SourceError, UsageError
+from .limits import faults_of
 from .poses import Poses
 
 _SUFFIXES = (".h5", ".hdf5", ".csv", ".slp")
@@ -42,25 +43,58 @@ def find_predictions(
         A video has none, or two of different models; a file given belongs to no video.
     """
     paths = [Path(video) for video in videos]
-    given = [Path(p) for p in ([places] if isinstance(places, str | os.PathLike) else places)]
-    files, listed = _files(given)
-    found: dict[Path, Path] = {}
-    for path in paths:
-        hits = [file for file in files if _belongs(file, path, paths)]
-        if not hits and len(paths) == 1 and len(listed) == 1:
-            hits = [listed[0]]  # one video and one file: whatever its name, its length will tell
-        if not hits:
-            raise SourceError(
-                f"there are no predictions for {path.name}; expected a name such as {path.stem}DLC_….h5, "
-                f"{path.stem}.csv or {path.stem}.slp in {', '.join(map(str, given[:3])) or 'no place'}"
-            )
-        found[path] = _best(hits, path)
+    given = as_places(places)
+    found = {path: find_one(path, paths, given) for path in paths}
+    _, listed = _files(given)
     unused = [file for file in listed if file not in found.values() and not _is_twin(file, found.values())]
     if unused:
         raise SourceError(
-            f"{unused[0]} belongs by its name to none of the {len(paths)} videos ({', '.join(p.name for p in paths[:3])})"
+            f"{unused[0]} belongs by its name to none of the {len(paths)} videos "
+            f"({', '.join(p.name for p in paths[:3])})"
         )
     return found
+
+
+def as_places(places: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """One place or several, as paths."""
+    return [Path(p) for p in ([places] if isinstance(places, str | os.PathLike) else places)]
+
+
+def find_one(video: Path, videos: list[Path], places: list[Path]) -> Path:
+    """The predictions of one of *videos*, see `find_predictions`.
+
+    Raises
+    ------
+    SourceError
+        It has none, or two of different models.
+    """
+    files, listed = _files(places)
+    hits = [file for file in files if _belongs(file, video, videos)]
+    if not hits and len(videos) == 1 and len(listed) == 1:
+        hits = [listed[0]]  # one video and one file: whatever its name, its length will tell
+    hits = hits or [file for file in files if _names_it(file, video)]
+    if not hits:
+        raise SourceError(
+            f"there are no predictions for {video.name}; expected a name such as {video.stem}DLC_….h5, "
+            f"{video.stem}.csv or {video.stem}.slp in {', '.join(map(str, places[:3])) or 'no place'}"
+        )
+    return _best(hits, video)
+
+
+def _names_it(file: Path, video: Path) -> bool:
+    """Whether a project of SLEAP, whatever it is called, is of that video and has predictions of it."""
+    if file.suffix.lower() != ".slp":
+        return False
+    from .hdf5 import open_hdf5, read_array
+    from .sleap import PREDICTED, base_name, read_videos
+
+    try:
+        with faults_of(file, "a SLEAP project"), open_hdf5(file) as project:
+            names = [base_name(each.filename) for each in read_videos(project)]
+            kinds = read_array(project, "instances")["instance_type"]
+            return video.name in names and bool((kinds == PREDICTED).any())
+    except (SourceError, UsageError):
+        return False
 
 
 def _files(given: list[Path]) -> tuple[list[Path], list[Path]]:

@@ -92,6 +92,12 @@ def find_video(videos: list[Video], wanted: str | int | None, path: Path) -> int
     return hits[0]
 
 
+def count_videos(path: Path) -> int:
+    """How many videos a project has."""
+    with open_hdf5(path) as file:
+        return len(read_videos(file))
+
+
 def node_names(metadata: dict[str, Any]) -> tuple[str, ...]:
     """Names of the nodes of the first skeleton, in the order of points."""
     names = [str(node["name"]) for node in metadata["nodes"]]

@@ -1,5 +1,7 @@
 """Kernels for the CPU, compiled by Numba at their first call and cached on disk."""
 
+from .arma_errors import arma_errors
+from .arma_filter import arma_filter
 from .assign import assign
 from .assign_sums import assign_sums
 from .bounded_sums import bounded_sums
@@ -25,6 +27,8 @@ from .sharpness import sharpness
 from .thumbnail import thumbnail
 
 __all__ = [
+    "arma_errors",
+    "arma_filter",
     "assign",
     "assign_sums",
     "bounded_sums",
