@@ -9,9 +9,11 @@ from types import FrameType
 import typer
 
 from .commands import app
+from .dlc import dlc
 from .outliers import outliers
 
 app.command()(outliers)
+app.add_typer(dlc)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import masks, predictions
+    from . import deeplabcut, masks, predictions
     from .export.exporting import export
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
@@ -30,6 +30,7 @@ __all__ = [
     "SelectedSource",
     "Selection",
     "count_outliers",
+    "deeplabcut",
     "describe",
     "describe_store",
     "export",
@@ -101,5 +102,6 @@ def _always(module: str) -> property:
     return property(lambda _: import_module(f"{__name__}.{module}"), lambda _, value: None)
 
 
-_Package.masks, _Package.predictions = _always("masks"), _always("predictions")  # type: ignore[attr-defined]
+for _name in ("deeplabcut", "masks", "predictions"):
+    setattr(_Package, _name, _always(_name))
 sys.modules[__name__].__class__ = _Package
