@@ -11,8 +11,10 @@ import typer
 from .commands import app
 from .dlc import dlc
 from .outliers import outliers
+from .sleap import suggest
 
 app.command()(outliers)
+app.command()(suggest)
 app.add_typer(dlc)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import deeplabcut, masks, predictions
     from .export.exporting import export
+    from .export.sleap import write_suggestions
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
     from .outliers.choosing import Outliers, outliers
@@ -46,6 +47,7 @@ __all__ = [
     "read_selection",
     "select",
     "verify",
+    "write_suggestions",
 ]
 
 # Each name is imported when it is first asked for: an index needs no Pillow, and k-means no decoder.
@@ -71,6 +73,7 @@ _MODULES = {
     "read_selection": "selection.result",
     "select": "selection.choice",
     "verify": "inspection",
+    "write_suggestions": "export.sleap",
 }
 
 

@@ -79,7 +79,7 @@ def select(
     min_gap
         Least distance of two chosen frames of one source: an int (frames) or ``"0.5s"``.
     exclude
-        Frames extracted before: folders of pictures or ``selection.json`` files. They are not chosen again, and
+        Frames extracted before: folders of pictures, ``selection.json`` files or SLEAP projects (``.slp``). They are not chosen again, and
         ``"coreset"`` and *min_gap* take them as chosen.
     at_most
         Take all there are if there are fewer than *n*.
