@@ -10,9 +10,11 @@ import typer
 
 from .commands import app
 from .dlc import dlc
+from .lightning_pose import import_zip
 from .outliers import outliers
 from .sleap import suggest
 
+app.command()(import_zip)
 app.command()(outliers)
 app.command()(suggest)
 app.add_typer(dlc)

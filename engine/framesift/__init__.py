@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import deeplabcut, masks, predictions
     from .export.exporting import export
+    from .export.lightning_project import import_zip
     from .export.sleap import write_suggestions
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
@@ -37,6 +38,7 @@ __all__ = [
     "export",
     "extract",
     "extract_outliers",
+    "import_zip",
     "index",
     "kcenter_greedy",
     "kmeans",
@@ -65,6 +67,7 @@ _MODULES = {
     "export": "export.exporting",
     "extract": "pipeline",
     "extract_outliers": "outliers.extracting",
+    "import_zip": "export.lightning_project",
     "index": "index",
     "kcenter_greedy": "selection.kcenter",
     "kmeans": "selection.kmeans",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from .export.exporting import check_export, export
+from .export.exporting import LAYOUTS, check_export, export
 from .index import PathLike, index
 from .positions import Position
 from .progress import ProgressCallback, silent
@@ -47,7 +47,8 @@ def extract(
 ) -> Selection:
     """Videos in, the *n* most useful frames out, as pictures in *out*: `index`, `select` and `export`.
 
-    The options are those of the three; see there, also for what they raise. Options of all three are checked
+    The options are those of the three; see there, also for what they raise. *min_gap* is the layout's own by default:
+    2 for ``"lightning-pose"``, so that no chosen frame is the next one's context. Options of all three are checked
     before anything is decoded.
 
     Returns
@@ -63,6 +64,7 @@ def extract(
         picture_crop=picture_crop,
         threads=threads,
     )
+    min_gap = LAYOUTS[layout].min_gap if min_gap is None else min_gap
     check_choice(n, method, min_gap, seed)
     exclude = check_excluded(exclude)
     with index(

@@ -1,6 +1,7 @@
 """The whole job in one call: videos and predictions in, the frames to correct out; or only how many there are."""
 
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import numpy as np
 
 from ..errors import UsageError
 from ..export.exporting import check_export, export
+from ..export.lightning_pose import LIGHTNING_POSE
+from ..export.lightning_project import enqueue, find_project
 from ..index import PathLike, index
 from ..inspection import describe
 from ..machine import load_kernels
@@ -102,7 +105,33 @@ def extract_outliers(
         )
     found.selection.index = None
     write_scores(Path(out), found)
+    if layout == LIGHTNING_POSE.name:
+        _add_guesses(Path(out), found)
     return found
+
+
+def _add_guesses(out: Path, found: Outliers) -> None:
+    """Let labelling in a project of Lightning Pose begin from the predictions."""
+    project = find_project(out)
+    if project is None:
+        return
+    frames: dict[str, list[Path]] = {}
+    guesses: dict[str, dict[str, tuple[float, float]]] = {}
+    model = ""
+    for frame in found.selection.frames:
+        poses = found.poses[frame.source]
+        if frame.file is None or len(poses.individuals) > 1:
+            continue
+        row = int(np.searchsorted(poses.frames, frame.index))
+        points = {
+            name: xy
+            for name, xy in zip(poses.keypoints, poses.xy[row, 0], strict=True)
+            if np.isfinite(xy).all()
+        }
+        guesses[frame.file] = {name: (float(x), float(y)) for name, (x, y) in points.items()}
+        frames.setdefault(Path(frame.file).parent.name, []).append(out / frame.file)
+        model = poses.scorer
+    enqueue(project, frames, guesses, model, int(time.time() * 1000))
 
 
 def count_outliers(
