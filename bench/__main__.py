@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, kernels, memory, modes, start
+from . import decode, kernels, memory, modes, pose, start
 from .record import Machine, table
 
 SUITES = {
@@ -15,6 +15,7 @@ SUITES = {
     "memory": memory.run,
     "kernels": kernels.run,
     "start": start.run,
+    "pose": pose.run,
 }
 
 

@@ -376,7 +376,7 @@ def test_lengths_offsets_and_videos_without_predictions(
         fs.outliers(indexed, {"m1": moved}, 3)
     assert len(fs.outliers(indexed, {"m1": moved}, 3, offset=-500).selection) == 3
     other = make_clip(tmp_path / "other.mp4", n=20)
-    with fs.index([clip, other]) as made:
+    with fs.index([clip, other], isolate=False) as made:
         found = fs.outliers(made, {"m1": make_poses(walk(rng))}, 3, per_source=True)
     assert [Path(item.uri).name for item in found.selection.set_aside] == ["other.mp4"]
 
@@ -385,7 +385,7 @@ def test_two_videos_at_once(clip: Path, rng: np.random.Generator, tmp_path: Path
     other = make_clip(tmp_path / "m10.mp4", n=60)
     a = predict(make_poses(walk(rng)), tmp_path / f"m1{SCORER}.csv")
     b = predict(make_poses(walk(rng, n=60)), tmp_path / f"m10{SCORER}.csv")
-    with fs.index([clip, other]) as made:
+    with fs.index([clip, other], isolate=False) as made:
         for places in (tmp_path, [b, a]):
             found = fs.outliers(made, places, 8)
             assert len(found.selection) == 8

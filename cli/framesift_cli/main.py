@@ -13,10 +13,12 @@ from .dlc import dlc
 from .lightning_pose import import_zip
 from .outliers import outliers
 from .sleap import suggest
+from .views import select_views
 
 app.command()(import_zip)
 app.command()(outliers)
 app.command()(suggest)
+app.command()(select_views)
 app.add_typer(dlc)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .selection.kcenter import kcenter_greedy
     from .selection.kmeans import KMeans, kmeans
     from .selection.result import SelectedFrame, SelectedSource, Selection, read_selection
+    from .selection.views import select_views
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ __all__ = [
     "predictions",
     "read_selection",
     "select",
+    "select_views",
     "verify",
     "write_suggestions",
 ]
@@ -75,6 +77,7 @@ _MODULES = {
     "outliers": "outliers.choosing",
     "read_selection": "selection.result",
     "select": "selection.choice",
+    "select_views": "selection.views",
     "verify": "inspection",
     "write_suggestions": "export.sleap",
 }
