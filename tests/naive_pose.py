@@ -69,3 +69,17 @@ def spread(members: list[np.ndarray]) -> np.ndarray:
         if len(points) > 1:
             out[place] = math.sqrt(np.var([p[0] for p in points]) + np.var([p[1] for p in points]))
     return out
+
+
+def median(xy: np.ndarray, window: int) -> np.ndarray:
+    """(n, m, k, 2) median of what is known in windows that end with the video."""
+    out = np.full(xy.shape, np.nan)
+    for place in np.ndindex(xy.shape):
+        t, rest = place[0], place[1:]
+        values = [
+            float(xy[(s, *rest)]) for s in range(max(0, t - window // 2), min(len(xy), t + window // 2 + 1))
+        ]
+        values = sorted(v for v in values if not math.isnan(v))
+        if values:
+            out[place] = (values[len(values) // 2] + values[(len(values) - 1) // 2]) / 2
+    return out

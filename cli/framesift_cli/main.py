@@ -12,11 +12,14 @@ from .commands import app
 from .dlc import dlc
 from .lightning_pose import import_zip
 from .outliers import outliers
+from .poses import filter_predictions, skeleton
 from .sleap import suggest
 from .views import select_views
 
 app.command()(import_zip)
 app.command()(outliers)
+app.command("filter")(filter_predictions)
+app.command()(skeleton)
 app.command()(suggest)
 app.command()(select_views)
 app.add_typer(dlc)

@@ -105,33 +105,43 @@ def fitting(poses: Poses, settings: Settings) -> Measure:
 
 def _square_residuals(poses: Poses, settings: Settings) -> F64:
     """(n, m, k, 2) squared differences to the expected coordinates, by the relative variance of these."""
+    expected, variance = expected_paths(poses, settings)
+    square = (poses.xy - expected) ** 2 / variance
+    square[variance > _VAGUE] = np.nan
+    return square
+
+
+def expected_paths(poses: Poses, settings: Settings) -> tuple[F64, F64]:
+    """(n, m, k, 2) what ARMA models of all coordinates expect from the frames before, and its relative variance.
+
+    NaN for paths of fewer than `MIN_VALUES` known frames. A path that does not move is expected where it is.
+    """
     n, m, k, _ = poses.xy.shape
-    out = np.full((n, m, k, 2), np.nan)
+    expected, variances = np.full((n, m, k, 2), np.nan), np.ones((n, m, k, 2))
     if not n:
-        return out
+        return expected, variances
     rows = poses.frames - poses.frames[0]
     doubted = poses.likelihood < settings.p_bound
 
     def fit(place: tuple[int, int, int]) -> None:
-        individual, keypoint, axis = place
-        path = poses.xy[:, individual, keypoint, axis].astype(np.float64)
+        individual, keypoint, _ = place
+        path = poses.xy[(slice(None), *place)].astype(np.float64)
         y = np.full(int(rows[-1]) + 1, np.nan)
         y[rows] = np.where(doubted[:, individual, keypoint], np.nan, path)
         if np.count_nonzero(np.isfinite(y)) < MIN_VALUES:
             return
         if np.nanstd(y) <= _STILL * np.nanmax(np.abs(y)):
-            out[:, individual, keypoint, axis] = np.where(np.isnan(path), np.nan, 0)
+            expected[(slice(None), *place)] = path
         else:
             ar, ma = fit_arma(y, *settings.orders, settings.kernels)
             predicted, variance, _, _ = settings.kernels.arma_filter(y, ar, ma)
-            square = ((path - predicted[rows]) ** 2) / variance[rows]
-            square[variance[rows] > _VAGUE] = np.nan
-            out[:, individual, keypoint, axis] = square
+            expected[(slice(None), *place)] = predicted[rows]
+            variances[(slice(None), *place)] = variance[rows]
 
     places = [(i, j, axis) for i in range(m) for j in range(k) for axis in (0, 1) if poses.present[i, j]]
     with ThreadPoolExecutor(count_threads(None)) as pool:
         list(pool.map(fit, places))
-    return out
+    return expected, variances
 
 
 def pca(poses: Poses, settings: Settings) -> Measure:
