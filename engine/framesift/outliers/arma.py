@@ -127,7 +127,9 @@ def _least_squares(errors: Errors, x: F64) -> F64:
         decrease = 0.0
         while damping < 1e12:
             tried = damping * _DAMPINGS
-            points = np.stack([x - _solve(hessian, gradient, each) for each in tried])
+            reach = 5 + np.abs(x)  # near a unit root a parameter is large, and its size matters little
+            steps = np.stack([_solve(hessian, gradient, each) for each in tried])
+            points = x - np.clip(steps, -reach, reach)
             after = errors(points)
             squares = np.einsum("ij,ij->j", after, after)
             best = int(np.argmin(np.where(np.isfinite(squares), squares, np.inf)))
@@ -146,5 +148,4 @@ def _least_squares(errors: Errors, x: F64) -> F64:
 def _solve(hessian: F64, gradient: F64, damping: float) -> F64:
     diagonal = np.maximum(np.diag(hessian), 1e-12 * max(np.diag(hessian).max(), 1e-300))
     step = np.asarray(np.linalg.solve(hessian + damping * np.diag(diagonal), gradient), np.float64)
-    clipped: F64 = np.clip(step, -5, 5)
-    return clipped
+    return step

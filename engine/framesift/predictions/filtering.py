@@ -96,7 +96,8 @@ def _median(poses: Poses, window: int) -> F32:
     for start in range(0, len(out), _BLOCK_ROWS):
         part = sliding_window_view(path[start : start + _BLOCK_ROWS + 2 * half], window, axis=0)
         out[start : start + _BLOCK_ROWS] = _nanmedian(part[: len(out) - start])
-    return out[rows].reshape(n, m, k, 2)
+    found: F32 = out[rows].reshape(n, m, k, 2)
+    return found
 
 
 def _nanmedian(windows: npt.NDArray[np.float32]) -> F32:
