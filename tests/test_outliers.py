@@ -19,7 +19,9 @@ from framesift.outliers.arma import fit_arma
 from framesift.outliers.measures import MEASURES, Settings
 from framesift.outliers.pca import multi_view_errors, single_view_errors
 from framesift.outliers.scores import score_poses
+from framesift.outliers.thinning import thin
 from framesift.predictions import Labels, Poses
+from framesift.selection.candidates import Chooser, Gap
 from framesift_cli.main import run
 from framesift_kernels import load
 from posefiles import SCORER, frame
@@ -28,6 +30,17 @@ from real import prediction, video
 KERNELS = load("cpu")
 PLAIN = Settings(kernels=KERNELS)
 OPENFIELD = "m3v1mp4DLC_resnet50_openfieldAug20shuffle1_30000.h5"
+
+
+class Line:
+    """So many frames of one source."""
+
+    def __init__(self, n: int) -> None:
+        self.source, self.frame, self.time_s = np.zeros(n, np.int64), np.arange(n), np.zeros(n)
+        self.usable = np.ones(n, bool)
+
+    def __len__(self) -> int:
+        return len(self.frame)
 
 
 def make_poses(xy: np.ndarray, likelihood: np.ndarray | float = 0.99, **changes: Any) -> Poses:
@@ -91,6 +104,12 @@ def test_nothing_predicted_is_uncertain(rng: np.random.Generator) -> None:
     assert flagged(poses, "uncertain", thresholds={"uncertain": 0.0005}) == [7]
     without = make_poses(poses.xy, np.nan)
     assert flagged(without, "uncertain") == [7]
+
+
+def test_what_is_missing_half_of_the_time_is_uncertain_every_time(rng: np.random.Generator) -> None:
+    poses = make_poses(walk(rng))
+    poses.xy[::2, 0, 1] = np.nan
+    assert flagged(poses, "uncertain") == list(range(0, 120, 2))
 
 
 def test_an_animal_that_is_away_is_not_uncertain_but_one_that_is_lost_is(rng: np.random.Generator) -> None:
@@ -330,6 +349,25 @@ def test_exactly_n_far_apart_and_the_worst_among_them(
     assert first.score == pytest.approx(max(f.score for f in found.selection.frames))
     again = fs.outliers(indexed, {"m1": poses}, n, diversity=diversity, min_gap=10)
     assert again.selection.indices() == chosen
+
+
+def test_of_many_flagged_the_worst_and_then_those_that_differ_most(rng: np.random.Generator) -> None:
+    n = 200
+    rank, vectors = 1 + rng.random(n), rng.random((n, 3)).astype(np.float32)
+    candidates = Line(n)
+    found = thin(4, rank, np.ones(n, bool), Chooser(candidates, Gap(5, "frames")), vectors)  # type: ignore[arg-type]
+    free, pool = np.ones(n, bool), []
+    for row in np.argsort(-rank):
+        if free[row] and len(pool) < 20:
+            pool.append(int(row))
+            free[max(0, row - 4) : row + 5] = False
+    chosen = [pool[0]]
+    while len(chosen) < 4:
+        away = {r: min(np.linalg.norm(vectors[r] - vectors[c]) for c in chosen) for r in pool}
+        chosen.append(max(pool, key=lambda r: away[r]))
+    assert found.rows == chosen
+    plain = thin(4, rank, np.ones(n, bool), Chooser(candidates, None), None)  # type: ignore[arg-type]
+    assert plain.rows == np.argsort(-rank)[:4].tolist()
 
 
 def test_too_many_are_an_error_or_what_is_flagged(indexed: Any, rng: np.random.Generator) -> None:

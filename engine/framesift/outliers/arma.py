@@ -14,11 +14,12 @@ Errors = Callable[[F64], F64]
 """Of points (b, d), their errors (n, b)."""
 MIN_VALUES = 11
 """Fewer known values than this are not fitted, as in DeepLabCut."""
-_STEP = 1e-5
+_STEP = 1e-6
 _MAX_ITERATIONS = 50
-_TOLERANCE = 1e-9
+_TOLERANCE = 1e-8
 """Relative decrease of the squares at which the search ends."""
-_DAMPINGS = np.array([1e-3, 1.0, 1e3])
+_MAX_DAMPING = 1e12
+_DAMPINGS = np.array([0.1, 1.0, 10.0])
 """Tried at once, as multiples of the last that was best."""
 
 
@@ -112,40 +113,39 @@ def _regress(y: F64, columns: list[F64]) -> F64 | None:
 
 def _least_squares(errors: Errors, x: F64) -> F64:
     """The point of the least sum of squared errors that can be reached from *x*."""
-    d = len(x)
-    if not d:
+    if not len(x):
         return x
-    offsets = np.concatenate([np.zeros((1, d)), _STEP * np.eye(d), -_STEP * np.eye(d)])
     damping = 1e-3
+    here = errors(x[None])[:, 0]
     for _ in range(_MAX_ITERATIONS):
-        found = errors(x + offsets)
-        here = found[:, 0]
-        slopes = (found[:, 1 : d + 1] - found[:, d + 1 :]) / (2 * _STEP)
-        square, hessian, gradient = float(here @ here), slopes.T @ slopes, slopes.T @ here
+        square = float(here @ here)
+        slopes = (errors(x + _STEP * np.eye(len(x))) - here[:, None]) / _STEP
+        hessian, gradient = slopes.T @ slopes, slopes.T @ here
         if not np.isfinite(hessian).all():
             break
-        decrease = 0.0
-        while damping < 1e12:
+        found = None
+        while damping < _MAX_DAMPING and found is None:
             tried = damping * _DAMPINGS
+            steps = _solve(hessian, gradient, tried)
             reach = 5 + np.abs(x)  # near a unit root a parameter is large, and its size matters little
-            steps = np.stack([_solve(hessian, gradient, each) for each in tried])
             points = x - np.clip(steps, -reach, reach)
             after = errors(points)
             squares = np.einsum("ij,ij->j", after, after)
             best = int(np.argmin(np.where(np.isfinite(squares), squares, np.inf)))
-            damping = float(tried[best])
             if squares[best] < square:
-                decrease = square - float(squares[best])
-                x = points[best]
-                break
-            damping = float(tried[-1]) * 10
+                found = points[best], after[:, best].copy()
+            damping = float(tried[best if found else -1]) * (1 if found else 10)
+        if found is None:
+            break
+        x, here = found
         damping = max(damping, 1e-12)
-        if decrease <= _TOLERANCE * square:
+        if square - float(here @ here) <= _TOLERANCE * square:
             break
     return x
 
 
-def _solve(hessian: F64, gradient: F64, damping: float) -> F64:
+def _solve(hessian: F64, gradient: F64, dampings: F64) -> F64:
+    """Steps (t, d), one for each damping: multiples of the Hessian's diagonal that are added to it."""
     diagonal = np.maximum(np.diag(hessian), 1e-12 * max(np.diag(hessian).max(), 1e-300))
-    step = np.asarray(np.linalg.solve(hessian + damping * np.diag(diagonal), gradient), np.float64)
-    return step
+    damped = hessian + dampings[:, None, None] * np.diag(diagonal)
+    return np.asarray(np.linalg.solve(damped, gradient[None, :, None])[..., 0], np.float64)

@@ -130,6 +130,31 @@ def _steady_steps(
     return t
 
 
+@kernel
+def _steady_steps_of_three(
+    y: F64, t: int, phi: F64, gain: F64, state: F64, predicted: F64, errors: F64
+) -> int:
+    """`_steady_steps` of three states, which the registers hold: one process after the other."""
+    stop = t
+    while stop < len(y) and not math.isnan(y[stop]):
+        stop += 1
+    for lane in range(phi.shape[1]):
+        phi0, phi1, phi2 = phi[0, lane], phi[1, lane], phi[2, lane]
+        gain0, gain1, gain2 = gain[0, lane], gain[1, lane], gain[2, lane]
+        a, b, c = state[0, lane], state[1, lane], state[2, lane]
+        for i in range(t, stop):
+            if lane == 0:
+                predicted[i] = a
+            error = y[i] - a
+            errors[i, lane] = error
+            first = a
+            a = phi0 * first + b + gain0 * error
+            b = phi1 * first + c + gain1 * error
+            c = phi2 * first + gain2 * error
+        state[0, lane], state[1, lane], state[2, lane] = a, b, c
+    return stop
+
+
 @native
 def run(
     y: F64,  # IN   (n,) NaN where missing
@@ -160,7 +185,10 @@ def run(
     while t < len(y):
         known = not math.isnan(y[t])
         if steady and known:
-            t = _steady_steps(y, t, phi, gain, now, lanes, predicted, errors)
+            if r == 3:
+                t = _steady_steps_of_three(y, t, phi, gain, now, predicted, errors)
+            else:
+                t = _steady_steps(y, t, phi, gain, now, lanes, predicted, errors)
             continue
         predicted[t], variance[t] = now[0, 0], covs[0, 0, 0]
         steady = True
