@@ -89,6 +89,9 @@ Mode = Annotated[
         "others build on; keyframes: keyframes and a few more, about ten times as fast."
     ),
 ]
+Color = Annotated[
+    bool, typer.Option("--color", help="Tell frames apart by their colours too, not by brightness alone.")
+]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Read what is elsewhere by ranges, without a copy in scratch space.")
 ]
@@ -168,6 +171,7 @@ def select(
     crop: Crop = None,
     size: Size = 64,
     decode: Mode = Decode.exact,
+    color: Color = False,
     store: Store = None,
     out: Out = "framesift-out",
     layout: Layout = LayoutName.images,
@@ -206,6 +210,7 @@ def select(
             step=step,
             crop=crop,
             decode=decode.value,
+            color=color,
             layout=layout.value,
             context=context,
             image_format=image_format.value,
@@ -234,6 +239,7 @@ def index(
     step: Step = 1,
     crop: Crop = None,
     decode: Mode = Decode.exact,
+    color: Color = False,
     stream: Stream = False,
     scratch: Scratch = None,
     scratch_bytes: ScratchBytes = None,
@@ -257,6 +263,7 @@ def index(
             step=step,
             crop=crop,
             decode=decode.value,
+            color=color,
             stream=stream,
             scratch=scratch,
             scratch_bytes=scratch_bytes,

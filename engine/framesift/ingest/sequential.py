@@ -104,6 +104,7 @@ class SequentialJob(Job):
             n_rows=len(self.frames),
             shape=self.view.shape,
             key=self.resume_key(self.content, self.window, self.frames, self.mode),
+            color=self.context.options.color,
         )
         self.rows = Rows(writer, self.context.kernels)
 
@@ -127,6 +128,8 @@ class SequentialJob(Job):
             return
         chunk, at = cursor.at(row)
         chunk.sharpness[at], chunk.content_hash[at] = meter.measure(frame, chunk.thumbnails[at])
+        if chunk.chroma is not None:
+            meter.chroma(frame, chunk.chroma[at])
         chunk.flags[at] = flags_of(frame)
         self.n_done += 1
 

@@ -12,7 +12,7 @@ from ..video.decode import Decoder, SegmentMismatchError
 from ..video.packets import merge
 from ..video.plan import KeyframePlan, Part, parts
 from ..video.planes import Converter
-from .modes import Keyframes, row_of, shortcuts_for, wanted
+from .modes import Keyframes, Measured, row_of, shortcuts_for, wanted
 from .pool import Task
 from .rows import Cursor
 from .sequential import DAMAGED, SequentialJob, flags_of
@@ -74,7 +74,7 @@ class VideoJob(SequentialJob):
         self._given = np.empty(0, np.int64)
         if plan.can_check_seam:
             self._seam = plan.keyframes[1].start
-        if not Keyframes.fit(len(plan.keyframes), self.view.shape):
+        if not Keyframes.fit(len(plan.keyframes), self.view.shape, color=self.context.options.color):
             return self._launch(plan.with_more(None))
         keys = plan.keys
         batches = [keys[at : at + _FRAMES_A_TASK] for at in range(0, len(keys), _FRAMES_A_TASK)]
@@ -95,7 +95,10 @@ class VideoJob(SequentialJob):
                 self._check_seam(frame)
             thumbnail = np.empty(self.view.shape, np.uint8)
             sharpness, state = meter.measure(frame, thumbnail)
-            self._keyframes.keep(index, thumbnail, sharpness, state, flags_of(frame))
+            chroma = np.empty((2, *self.view.shape), np.uint8) if self.context.options.color else None
+            if chroma is not None:
+                meter.chroma(frame, chroma)
+            self._keyframes.keep(index, Measured(thumbnail, chroma, sharpness, state, flags_of(frame)))
 
     # Parts ---------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from .assign import assign
 from .assign_sums import assign_sums
 from .bounded_sums import bounded_sums
+from .chroma import chroma
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
 from .lower_distances import lower_distances
@@ -28,6 +29,7 @@ __all__ = [
     "assign",
     "assign_sums",
     "bounded_sums",
+    "chroma",
     "cluster_sums",
     "content_hash",
     "lower_distances",
