@@ -125,10 +125,15 @@ class Chunk:
     """Where colour is asked for."""
 
 
-def chunk_rows(shape: tuple[int, int], *, color: bool = False) -> int:
-    """Rows of a chunk for thumbnails of *shape*: a power of two from 512 to 4096, about 1 to 4 MB."""
-    fitting = _CHUNK_BYTES // max(1, shape[0] * shape[1] * (3 if color else 1))
+def chunk_rows(shape: tuple[int, int]) -> int:
+    """Rows of a chunk for pictures of *shape*: a power of two from 512 to 4096, about 1 to 4 MB."""
+    fitting = _CHUNK_BYTES // max(1, shape[0] * shape[1])
     return 1 << int(np.clip(fitting, 512, 4096)).bit_length() - 1
+
+
+def _with_chroma(shape: tuple[int, int], color: bool) -> tuple[int, int]:
+    """A thumbnail and its two colour differences, one below the other."""
+    return (3 * shape[0], shape[1]) if color else shape
 
 
 class Store:
@@ -273,7 +278,7 @@ class SourceWriter:
         self.n_rows = n_rows
         self.shape = shape
         self.color = color
-        self.rows_a_chunk = chunk_rows(shape, color=color)
+        self.rows_a_chunk = chunk_rows(_with_chroma(shape, color))
         self._path = store.path / "sources" / source_id
         self._journal = store.path / "progress" / f"{source_id}.jsonl"
         plan = {"schema": SCHEMA_VERSION, "n_rows": n_rows, "shape": list(shape), "chunk": self.rows_a_chunk}
@@ -418,7 +423,7 @@ class SourceReader:
     @property
     def chunk_rows(self) -> int:
         """Rows of a chunk of `thumbnails`."""
-        return chunk_rows(self.record.thumbnail_shape, color=self.record.color)
+        return chunk_rows(_with_chroma(self.record.thumbnail_shape, self.record.color))
 
     def thumbnails(self) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
         """First row and thumbnails of each chunk, in order."""
