@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, kernels, memory, modes, start
+from . import decode, export, kernels, memory, modes, start
 from .record import Machine, table
 
 SUITES = {
     "decode": decode.run,
     "modes": modes.run,
+    "export": export.run,
     "memory": memory.run,
     "kernels": kernels.run,
     "start": start.run,

@@ -131,9 +131,9 @@ def chunk_rows(shape: tuple[int, int]) -> int:
     return 1 << int(np.clip(fitting, 512, 4096)).bit_length() - 1
 
 
-def _with_chroma(shape: tuple[int, int], color: bool) -> tuple[int, int]:
-    """A thumbnail and its two colour differences, one below the other."""
-    return (3 * shape[0], shape[1]) if color else shape
+def rows_a_chunk(shape: tuple[int, int], *, color: bool) -> int:
+    """Rows of a chunk of thumbnails of *shape*, with their colour differences if there are any."""
+    return chunk_rows((3 * shape[0], shape[1]) if color else shape)
 
 
 class Store:
@@ -278,7 +278,7 @@ class SourceWriter:
         self.n_rows = n_rows
         self.shape = shape
         self.color = color
-        self.rows_a_chunk = chunk_rows(_with_chroma(shape, color))
+        self.rows_a_chunk = rows_a_chunk(shape, color=color)
         self._path = store.path / "sources" / source_id
         self._journal = store.path / "progress" / f"{source_id}.jsonl"
         plan = {"schema": SCHEMA_VERSION, "n_rows": n_rows, "shape": list(shape), "chunk": self.rows_a_chunk}
@@ -423,7 +423,7 @@ class SourceReader:
     @property
     def chunk_rows(self) -> int:
         """Rows of a chunk of `thumbnails`."""
-        return chunk_rows(_with_chroma(self.record.thumbnail_shape, self.record.color))
+        return rows_a_chunk(self.record.thumbnail_shape, color=self.record.color)
 
     def thumbnails(self) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
         """First row and thumbnails of each chunk, in order."""
