@@ -5,15 +5,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import NothingUsableError, UsageError
-from .ingest.isolation import Isolation
-from .ingest.job import Context, IndexOptions, Job
+from .ingest.isolation import Isolation, is_wanted
+from .ingest.job import Context, IndexOptions
 from .ingest.running import Outcome, Running, prepare, progress_of
 from .machine import count_threads, load_kernels, warming_up
 from .packed_store import Commit, PackedStore
@@ -154,8 +153,7 @@ def index(
         Decoder threads; all cores by default.
     isolate
         Decode in a process of its own, which a file may crash or hang: that file is then set aside and the rest
-        goes on. By default where there are several sources, all on disk as the
-        store is; what is elsewhere is not isolated. It costs the start of a process.
+        goes on. By default where there are several sources. It costs the start of a process.
     timeout_s
         With *isolate*: a source that makes no progress for so many seconds is set aside.
     stream
@@ -200,22 +198,31 @@ def index(
         opened, packed = _open(store, room, stack)
         with opened.writing():
             outcomes: Sequence[Outcome]
-            is_local = packed is None and all(isinstance(source.path, Path) for source in sources)
-            if is_local and (len(sources) > 1 if isolate is None else isolate):
+            share = None if packed is None else _Share(packed, sources, options)
+            copies = room if is_copied else None
+            if is_wanted(isolate, sources):
                 isolation = Isolation(
-                    store=opened, options=options, device=device, threads=n_threads, timeout_s=timeout_s
+                    store=opened,
+                    options=options,
+                    device=device,
+                    threads=n_threads,
+                    timeout_s=timeout_s,
+                    room=copies,
+                    on_end=_no_one if share is None else share.send,
                 )
                 outcomes = isolation.run(sources, progress)
+                n_bytes = isolation.n_bytes
             else:
                 context = Context(opened, options, kernels, n_threads)
-                running = prepare(sources, context, room if is_copied else None)
-                if packed is not None:
-                    _share(packed, running.jobs, options)
+                running = prepare(sources, context, copies)
+                if share is not None:
+                    for job in running.jobs:
+                        job.when_done.append(share.send)
                 with warming_up(kernels):
                     running.run(lambda: _report(running, progress))
-                if packed is not None:
-                    packed.finish()
                 outcomes, n_bytes = running.jobs, running.n_bytes
+            if packed is not None:
+                packed.finish()
         made = Index(opened, [o.record for o in outcomes if o.record is not None])
         made.set_aside = set_aside + [
             SetAside(o.source.uri, o.reason) for o in outcomes if o.reason is not None
@@ -298,24 +305,32 @@ def _options(*, size: int, step: int, decode: str, color: bool, **others: Any) -
     )
 
 
-def _share(packed: PackedStore, jobs: list[Job], options: IndexOptions) -> None:
-    """Fetch from a store in a bucket what *jobs* may reuse, and have them send there what they add."""
-    by_id = {job.source.id: job for job in jobs}
+class _Share:
+    """Fetches from a store in a bucket what *sources* may reuse, and sends there what is added."""
 
-    def is_wanted(commit: Commit) -> bool:
-        remote = by_id[commit.id].source.remote
-        is_same = (
-            remote is None or not remote.version or commit.record.get("fingerprint") == version_digest(remote)
-        )
-        return is_same and commit.record.get("options") == options.to_json()
+    def __init__(self, packed: PackedStore, sources: list[Source], options: IndexOptions) -> None:
+        self._packed = packed
+        by_id = {source.id: source for source in sources}
 
-    def send(job: Job) -> None:
-        if job.record is not None and not job.reused:
-            packed.send(job.source.id)
+        def is_reusable(commit: Commit) -> bool:
+            remote = by_id[commit.id].remote
+            is_same = (
+                remote is None
+                or not remote.version
+                or commit.record.get("fingerprint") == version_digest(remote)
+            )
+            return is_same and commit.record.get("options") == options.to_json()
 
-    packed.fetch(filter(is_wanted, packed.commits(by_id)))
-    for job in jobs:
-        job.when_done.append(send)
+        packed.fetch(filter(is_reusable, packed.commits(by_id)))
+
+    def send(self, done: Outcome) -> None:
+        """Send a source, if it is in the store and was not before."""
+        if done.record is not None and not done.reused:
+            self._packed.send(done.source.id)
+
+
+def _no_one(_: Outcome) -> None:
+    """There is no one to tell."""
 
 
 def _report(running: Running, progress: ProgressCallback) -> None:

@@ -88,34 +88,35 @@ def _chroma(
         if after:
             _add_weighted(line, plane[y1 + stop, left:right], after)
         for part in range(k):
-            _add_columns(line, k, part, columns, column_weight, prefix, means)
+            if k == 1:
+                _add_columns(line, columns, column_weight, prefix, means)
+            else:
+                _add_columns(line[part::k], columns, column_weight, prefix, means)
             for j in range(len(columns)):
                 out[part, i, j] = _grey(means[j] / cell, gain, bias)
 
 
 @kernel
 def _add_columns(
-    line: U32,  # IN   (n * k,)
-    k: int,
-    part: int,
+    line: U32,  # IN   (n,)
     columns: I64,  # IN   (w, 4)
     weight: int,
     prefix: U64,  # scratch (n + 1,)
     sums: F64,  # OUT  (w,)
 ) -> None:
-    """Sums over the cells of every k-th sample, from *part* on."""
+    """Sums over the cells of a line."""
     total = np.uint64(0)
     prefix[0] = 0
-    for x in range(len(prefix) - 1):
-        total += line[x * k + part]
+    for x in range(len(line)):
+        total += line[x]
         prefix[x + 1] = total
     for j in range(len(columns)):
         first, stop, before, after = columns[j]
         weighted = weight * np.int64(prefix[stop] - prefix[first])
         if before:
-            weighted += before * np.int64(line[(first - 1) * k + part])
+            weighted += before * np.int64(line[first - 1])
         if after:
-            weighted += after * np.int64(line[stop * k + part])
+            weighted += after * np.int64(line[stop])
         sums[j] = weighted
 
 
