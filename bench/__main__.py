@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, export, kernels, memory, modes, start
+from . import decode, export, isolation, kernels, memory, modes, start
 from .record import Machine, table
 
 SUITES = {
     "decode": decode.run,
     "modes": modes.run,
     "export": export.run,
+    "isolation": isolation.run,
     "memory": memory.run,
     "kernels": kernels.run,
     "start": start.run,
