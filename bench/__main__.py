@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, export, isolation, kernels, memory, modes, start
+from . import decode, export, isolation, kernels, memory, modes, shortcuts, start
 from .record import Machine, table
 
 SUITES = {
@@ -16,6 +16,7 @@ SUITES = {
     "isolation": isolation.run,
     "memory": memory.run,
     "kernels": kernels.run,
+    "shortcuts": shortcuts.run,
     "start": start.run,
 }
 

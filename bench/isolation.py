@@ -18,7 +18,7 @@ from .record import alternate, middle
 
 _SIZES = {"tiny": (320, 180, 60, 1), "small": (1920, 1080, 600, 2), "full": (1920, 1080, 1800, 10)}
 """Width, height, frames, and how often they are repeated."""
-_REPEATS = {"tiny": 1, "small": 3, "full": 5}
+_REPEATS = {"tiny": 1, "small": 2, "full": 5}
 
 Row = dict[str, Any]
 
@@ -75,7 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{n}")
         self.end_headers()
         with path.open("rb") as file:
-            os.sendfile(self.wfile.fileno(), file.fileno(), start, stop - start)
+            while start < stop:
+                start += os.sendfile(self.wfile.fileno(), file.fileno(), start, stop - start)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
