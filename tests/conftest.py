@@ -62,7 +62,7 @@ def remote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     monkeypatch.setattr("framesift.remote.download._PIECE_BYTES", 1000)
     # None of these reaches a worker.
     monkeypatch.setattr(
-        importlib.import_module("framesift.index"), "is_wanted", lambda isolate, _: bool(isolate)
+        importlib.import_module("framesift.index"), "_is_isolated", lambda isolate, _: bool(isolate)
     )
     scratch = tmp_path_factory.mktemp("scratch")
     monkeypatch.setenv("FRAMESIFT_SCRATCH", str(scratch))

@@ -10,6 +10,7 @@ import pytest
 
 from clips import make_clip
 from framesift import index
+from framesift.index import _is_isolated
 from framesift.ingest import isolation
 from framesift.remote.content import RemoteObject
 from framesift.sources import find_sources
@@ -95,7 +96,7 @@ def test_a_file_object_that_fails_is_set_aside(clips: list[Path]) -> None:
 def test_several_sources_are_isolated_wherever_they_are(
     put: Any, clips: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.import_module("framesift.index"), "is_wanted", isolation.is_wanted)
+    monkeypatch.setattr(importlib.import_module("framesift.index"), "_is_isolated", _is_isolated)
     calls: list[int] = []
     original = isolation.Isolation.run
 

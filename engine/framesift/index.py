@@ -5,17 +5,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import NothingUsableError, UsageError
-from .ingest.isolation import Isolation, is_wanted
 from .ingest.job import Context, IndexOptions
 from .ingest.running import Outcome, Running, prepare, progress_of
 from .machine import count_threads, load_kernels, warming_up
-from .packed_store import Commit, PackedStore
 from .positions import Position, check_order, parse_crop, parse_position
 from .progress import Progress, ProgressCallback, silent
 from .remote.address import is_uri
@@ -23,6 +21,9 @@ from .remote.content import RemoteObject, version_digest
 from .remote.scratch import Scratch
 from .sources import Input, SetAside, Source, find_sources
 from .store import SourceReader, SourceRecord, Store
+
+if TYPE_CHECKING:
+    from .packed_store import Commit, PackedStore
 
 PathLike = str | os.PathLike[str]
 DECODE_MODES = ("exact", "fast", "coarse", "keyframes")
@@ -200,7 +201,9 @@ def index(
             outcomes: Sequence[Outcome]
             share = None if packed is None else _Share(packed, sources, options)
             copies = room if is_copied else None
-            if is_wanted(isolate, sources):
+            if _is_isolated(isolate, sources):
+                from .ingest.isolation import Isolation  # late: it takes a hundredth of a second
+
                 isolation = Isolation(
                     store=opened,
                     options=options,
@@ -267,10 +270,12 @@ def open_index(store: PathLike) -> Index:
 
 def _open(
     store: PathLike | None, room: Scratch | None, stack: ExitStack, *, create: bool = True
-) -> tuple[Store, PackedStore | None]:
+) -> tuple[Store, "PackedStore | None"]:
     """The store on disk, and the one in a bucket that it stands for; *stack* closes them."""
     packed = None
     if is_uri(store):
+        from .packed_store import PackedStore
+
         assert room is not None
         packed = PackedStore(str(store), room, create=create)
         stack.callback(packed.close)
@@ -279,7 +284,7 @@ def _open(
     return opened, packed
 
 
-def _keep(made: Index, room: Scratch | None, packed: PackedStore | None, stack: ExitStack) -> None:
+def _keep(made: Index, room: Scratch | None, packed: "PackedStore | None", stack: ExitStack) -> None:
     """Leave open what *made* needs: its store, with the scratch space that this lies in."""
     stack.pop_all()
     if packed is not None:
@@ -305,14 +310,19 @@ def _options(*, size: int, step: int, decode: str, color: bool, **others: Any) -
     )
 
 
+def _is_isolated(isolate: bool | None, sources: list[Source]) -> bool:
+    """As was asked, else where there are several sources."""
+    return len(sources) > 1 if isolate is None else isolate
+
+
 class _Share:
     """Fetches from a store in a bucket what *sources* may reuse, and sends there what is added."""
 
-    def __init__(self, packed: PackedStore, sources: list[Source], options: IndexOptions) -> None:
+    def __init__(self, packed: "PackedStore", sources: list[Source], options: IndexOptions) -> None:
         self._packed = packed
         by_id = {source.id: source for source in sources}
 
-        def is_reusable(commit: Commit) -> bool:
+        def is_reusable(commit: "Commit") -> bool:
             remote = by_id[commit.id].remote
             is_same = (
                 remote is None

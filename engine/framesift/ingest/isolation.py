@@ -187,11 +187,6 @@ class Isolation:
         return False
 
 
-def is_wanted(isolate: bool | None, sources: Sequence[Source]) -> bool:
-    """Whether to isolate: as was asked, else where there are several sources."""
-    return len(sources) > 1 if isolate is None else isolate
-
-
 def _script() -> str:
     # Modules are found where they are found here: not in the folder that the user happens to be in.
     return f"import sys; sys.path[:] = {sys.path!r}; from {__package__}.worker import main; main()"
