@@ -55,7 +55,7 @@ def lower_groups(
                 pairs += n * (starts[g + 1] - starts[g])
                 vectors = _gather(centers, kept, n, some)
                 group = rows[starts[g] : starts[g + 1]]
-                lower(x, group, some[:vectors], kept, sqdist, nearest)
+                lower(x, group, some[:vectors], kept, sqdist, nearest, block2, values, best, index)
         start = starts[groups]
     return pairs
 
