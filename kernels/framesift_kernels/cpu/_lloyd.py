@@ -12,7 +12,7 @@ from ._rows import distances, fetch, lower, pack_into, scratch
 from ._sift import MOST, SCALES, round_centers, settle, sift
 from ._vector import ROWS, VECTORS, WIDTH, to_float
 
-_BATCH = 96
+BATCH = 192
 """Rows that stay in the cache between their distances and their sums."""
 _NARROW_CENTERS, _NARROW_ROWS, _NARROW_DIMENSIONS, _NARROW_MOST_DIMENSIONS = 2 * WIDTH + 1, 64, 8, 2**15
 """From how many centres, rows and dimensions on it pays to rule centres out first; integers hold the last."""
@@ -31,11 +31,11 @@ def workspace(k: int, n: int, d: int) -> tuple[Any, ...]:
     )
     size = -(-d // WIDTH) * WIDTH if narrow else 0
     v = vectors if narrow else 0
-    pairs = _BATCH * MOST + WIDTH if narrow else 0
+    pairs = BATCH * (MOST if narrow else 1) + WIDTH
     return (
         np.zeros((v, size // GROUP, WIDTH * GROUP), np.int8),
         np.zeros(size, np.float32),
-        np.full(v * WIDTH, np.inf, np.float32),
+        np.full(v * WIDTH, -(2**31), np.int32),
         np.zeros(SCALES, np.float32),
         np.zeros((ROWS, size), np.uint8),
         np.zeros((ROWS, 2), np.float32),
@@ -43,7 +43,8 @@ def workspace(k: int, n: int, d: int) -> tuple[Any, ...]:
         np.empty(pairs, np.int64),
         np.empty(pairs, np.int32),
         np.empty(pairs, np.float32),
-        np.empty(_BATCH, np.int64),
+        np.empty(BATCH, np.int64),
+        np.empty(BATCH, np.int64),
         np.empty((vectors, d, WIDTH), np.float32),
         np.arange(k, dtype=np.int32),
         *scratch(d),
@@ -60,14 +61,15 @@ def assign_and_sum(
     counts: I64,  # INOUT  (k,) or (0,): without sums
     lanes: npt.NDArray[np.int8],
     origin: F32,
-    base: F32,
+    bias: I32,
     scale: F32,
     rounded: U8,
     norms: F32,
-    products: I32,
+    scores: I32,
     pair_rows: I64,
     pair_numbers: I32,
     pair_sqdist: F32,
+    batch: I64,
     open_rows: I64,
     packed: F32,
     numbers: I32,
@@ -80,28 +82,27 @@ def assign_and_sum(
     n, k = len(x), len(centers)
     narrow = len(lanes) > 0
     if narrow:
-        round_centers(x, centers, lanes, origin, base, scale)
-    is_packed, pause = False, 0
-    for start in range(0, n, _BATCH):
-        stop = min(start + _BATCH, n)
+        round_centers(x, centers, lanes, origin, bias, rounded, scale)
+    no_bounds, is_packed, pause = norms[0, :0], False, 0
+    for start in range(0, n, BATCH):
+        stop = min(start + BATCH, n)
         for i in range(start, stop):
-            labels[i], sqdist[i] = min(k, 1) - 1, np.inf
+            labels[i], sqdist[i], batch[i - start] = min(k, 1) - 1, np.inf, i
+        rows = batch[: stop - start]
         if narrow and not pause:
             n_pairs, n_open = sift(
-                x, start, stop, k, lanes, origin, base, scale, rounded, norms, products,
-                pair_rows, pair_numbers, open_rows,
+                x, rows, k, lanes, origin, bias, scale, rounded, norms, scores,
+                pair_rows, pair_numbers, open_rows, no_bounds,
             )  # fmt: skip
-            settle(x, centers, n_pairs, pair_rows, pair_numbers, pair_sqdist, sqdist, labels)
+            settle(x, centers, n_pairs, pair_rows, pair_numbers, pair_sqdist, sqdist, labels, no_bounds)
             pause = _PAUSE if 2 * n_open > stop - start else 0
+            rows = open_rows[:n_open]
         else:
-            n_open, pause = stop - start, max(0, pause - 1)
-            for at in range(n_open):
-                open_rows[at] = start + at
-        if n_open and not is_packed:
+            pause = max(0, pause - 1)
+        if len(rows) and not is_packed:
             pack_into(centers, packed)
             is_packed = True
-        if n_open:
-            lower(x, open_rows[:n_open], packed, numbers, sqdist, labels, block, values, best, index)
+        lower(x, rows, packed, numbers, sqdist, labels, block, values, best, index)
         if len(counts):
             add_rows(x, start, stop, labels, sums, counts)
 

@@ -33,33 +33,38 @@ def _has_narrow() -> bool:
 
 NARROW = JIT_DISABLED or _has_narrow()
 _I8 = ir.IntType(8)
+_NONE = -(2**31)
 
 
-def _dots(vectors: int) -> Callable[..., Any]:
-    """Make `dots[vectors]`; see `_dots_python` for what it does."""
+def _scores(vectors: int) -> Callable[..., Any]:
+    """Make `scores[vectors]`; see `_scores_python` for what it does."""
 
-    def typing(context: Any, rows: Any, lanes: Any, at: Any, out: Any) -> Any:
+    def typing(context: Any, rows: Any, lanes: Any, bias: Any, at: Any, out: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             e = _Block(context, builder, signature, args)
-            rows, lanes, out = (e.array(i) for i in (0, 1, 3))
+            rows, lanes, bias, out = (e.array(i) for i in (0, 1, 2, 4))
             groups = e.shape(lanes, 1)
             size = builder.mul(groups, _I64(WIDTH * GROUP))
-            first = builder.gep(lanes.data, [builder.mul(args[2], size)])
-            to = builder.gep(out.data, [builder.mul(args[2], _I64(WIDTH))])
-            tile = _dots_tile(builder.module, vectors)
-            builder.call(tile, [rows.data, first, to, groups, e.shape(out, 1)])
+            first = builder.gep(lanes.data, [builder.mul(args[3], size)])
+            lane = builder.mul(args[3], _I64(WIDTH))
+            start, to = (builder.gep(a.data, [lane]) for a in (bias, out))
+            tile = _scores_tile(builder.module, vectors)
+            builder.call(tile, [rows.data, first, start, to, groups, e.shape(out, 1)])
             return context.get_dummy_value()
 
-        return types.void(rows, lanes, types.intp, out), codegen
+        return types.void(rows, lanes, bias, types.intp, out), codegen
 
     return typing
 
 
-def _dots_tile(module: Any, vectors: int) -> Any:
-    """Get the function of a tile in a module: (rows, lanes, out, groups, lanes of out). Not inlined; see `_vector`."""
+def _scores_tile(module: Any, vectors: int) -> Any:
+    """Get the function of a tile in a module: (rows, lanes, bias, out, groups, lanes of out).
+
+    It is not inlined, as those in `_vector`.
+    """
     bytes_, words = _I8.as_pointer(), _I32.as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [bytes_, bytes_, words, _I64, _I64])
-    function = cgutils.get_or_insert_function(module, kind, f"framesift_dots_{ROWS}x{vectors}x{WIDTH}")
+    kind = ir.FunctionType(ir.VoidType(), [bytes_, bytes_, words, words, _I64, _I64])
+    function = cgutils.get_or_insert_function(module, kind, f"framesift_scores_{ROWS}x{vectors}x{WIDTH}")
     if not function.is_declaration:
         return function
     function.linkage = "linkonce_odr"
@@ -69,12 +74,15 @@ def _dots_tile(module: Any, vectors: int) -> Any:
     multiply = cgutils.get_or_insert_function(
         module, ir.FunctionType(_VI, [_VI] * 3), f"llvm.x86.avx512.vpdpbusd.{32 * WIDTH}"
     )
-    rows, lanes, out, groups, stride = function.args
+    rows, lanes, bias, out, groups, stride = function.args
     row_bytes = builder.mul(groups, _I64(GROUP))
     row_of = [builder.gep(rows, [builder.mul(row_bytes, _I64(r))]) for r in range(ROWS)]
     step = builder.mul(groups, _I64(WIDTH * GROUP))
     lanes_of = [builder.gep(lanes, [builder.mul(step, _I64(v))]) for v in range(vectors)]
     sums = [e.sums(vectors, _VI) for _ in range(ROWS)]
+    for v in range(vectors):
+        for r in range(ROWS):
+            builder.store(e.load(bias, _I64(v * WIDTH), _VI), sums[r][v])
     with cgutils.for_range(builder, groups) as loop:
         at, at_lane = builder.mul(loop.index, _I64(GROUP)), builder.mul(loop.index, _I64(WIDTH * GROUP))
         centers = [e.load(p, at_lane, _VI) for p in lanes_of]
@@ -91,76 +99,70 @@ def _dots_tile(module: Any, vectors: int) -> Any:
     return function
 
 
-def _dots_python(vectors: int) -> Callable[..., None]:
-    def dots(
+def _scores_python(vectors: int) -> Callable[..., None]:
+    def scores(
         rows: Any,  # IN  (ROWS, bytes) uint8
         lanes: Any,  # IN  (>= at + vectors, bytes / GROUP, WIDTH * GROUP) int8
+        bias: Any,  # IN  (lanes,) int32
         at: int,
         out: Any,  # OUT  (ROWS, lanes) int32
     ) -> None:
-        """Products of ROWS rows and the centres of lanes[at : at + vectors], in their columns of *out*."""
+        """Products of ROWS rows and the centres of lanes[at : at + vectors], and the *bias* of each of these."""
         for v in range(at, at + vectors):
+            part = slice(v * WIDTH, (v + 1) * WIDTH)
             centers = lanes[v].reshape(-1, WIDTH, GROUP).transpose(1, 0, 2).reshape(WIDTH, -1)
-            out[:, v * WIDTH : (v + 1) * WIDTH] = rows.astype(np.int32) @ centers.T.astype(np.int32)
+            out[:, part] = bias[part] + rows.astype(np.int32) @ centers.T.astype(np.int32)
 
-    return dots
-
-
-def _scores(e: _Block, dots: Any, base: Any, r: Any, v: Any, gain: Any) -> Any:
-    """Vector of scores; see `_lowest_score_python`."""
-    at = e.b.mul(v, _I64(WIDTH))
-    row = e.b.mul(e.shape(dots, 1), r)
-    dot = e.b.sitofp(e.load(dots.data, e.b.add(row, at), _VI), _V)
-    return e.fma(dot, e.splat(e.b.fneg(gain)), e.load(base.data, at))
+    return scores
 
 
-def _lowest_score(context: Any, dots: Any, base: Any, r: Any, gain: Any) -> Any:
-    """Typing and code of `lowest_score`; see `_lowest_score_python` for what it does."""
+def _highest(context: Any, scores: Any, r: Any, below: Any) -> Any:
+    """Typing and code of `highest`; see `_highest_python` for what it does."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = _Block(context, builder, signature, args)
-        dots, base = e.array(0), e.array(1)
-        low = cgutils.alloca_once(builder, _V)
-        builder.store(ir.Constant(_V, [np.inf] * WIDTH), low)
-        with cgutils.for_range(builder, builder.udiv(e.shape(base, 0), _I64(WIDTH))) as loop:
-            score, old = _scores(e, dots, base, args[2], loop.index, args[3]), builder.load(low)
-            builder.store(builder.select(builder.fcmp_ordered("<", score, old), score, old), low)
-        reduce = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(_F, [_V]), f"llvm.vector.reduce.fmin.v{WIDTH}f32"
-        )
-        return builder.call(reduce, [builder.load(low)])
+        scores, least = e.array(0), ir.Constant(_VI, [_NONE] * WIDTH)
+        row = builder.gep(scores.data, [builder.mul(e.shape(scores, 1), args[1])])
+        high, below = cgutils.alloca_once_value(builder, least), e.splat(args[2], _VI)
+        with cgutils.for_range(builder, builder.udiv(e.shape(scores, 1), _I64(WIDTH))) as loop:
+            score, old = e.load(row, builder.mul(loop.index, _I64(WIDTH)), _VI), builder.load(high)
+            score = builder.select(builder.icmp_signed("<", score, below), score, least)
+            builder.store(builder.select(builder.icmp_signed(">", score, old), score, old), high)
+        return builder.call(_reduction(builder.module, "smax"), [builder.load(high)])
 
-    return types.float32(dots, base, types.intp, types.float32), codegen
+    return types.int32(scores, types.intp, types.int32), codegen
 
 
-def _lowest_score_python(
-    dots: Any,  # IN  (ROWS, lanes) int32
-    base: Any,  # IN  (lanes,) float32
-    r: int,
-    gain: Any,
-) -> np.float32:
-    """Lowest of ``base - gain * dots[r]``, rounded once; infinity if there is no number among them."""
-    score = (base.astype(np.float64) - float(gain) * dots[r]).astype(np.float32)
-    return np.float32(np.fmin.reduce(score, initial=np.inf))
+def _highest_python(scores: Any, r: int, below: int) -> np.int32:  # IN (ROWS, lanes) int32
+    """Highest score of row r that is less than *below*; the least of all int32, if none is."""
+    return np.int32(np.max(scores[r][scores[r] < below], initial=_NONE))
 
 
-def _lanes_below(context: Any, dots: Any, base: Any, r: Any, v: Any, gain: Any, limit: Any) -> Any:
-    """Typing and code of `lanes_below`; see `_lanes_below_python` for what it does."""
+def _lanes_from(context: Any, scores: Any, r: Any, v: Any, limit: Any) -> Any:
+    """Typing and code of `lanes_from`; see `_lanes_from_python` for what it does."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = _Block(context, builder, signature, args)
-        score = _scores(e, e.array(0), e.array(1), args[2], args[3], args[4])
-        below = builder.fcmp_unordered("<=", score, e.splat(args[5]))
-        return builder.zext(builder.bitcast(below, ir.IntType(WIDTH)), _I64)
+        scores = e.array(0)
+        row = builder.gep(scores.data, [builder.mul(e.shape(scores, 1), args[1])])
+        score = e.load(row, builder.mul(args[2], _I64(WIDTH)), _VI)
+        reach = builder.icmp_signed(">=", score, e.splat(args[3], _VI))
+        return builder.zext(builder.bitcast(reach, ir.IntType(WIDTH)), _I64)
 
-    return types.uint64(dots, base, types.intp, types.intp, types.float32, types.float32), codegen
+    return types.uint64(scores, types.intp, types.intp, types.int32), codegen
 
 
-def _lanes_below_python(dots: Any, base: Any, r: int, v: int, gain: Any, limit: Any) -> np.uint64:
-    """Bit i: whether the score of lane i of vector v is at most *limit*, or one of the two is no number."""
-    part = slice(v * WIDTH, (v + 1) * WIDTH)
-    score = (base[part].astype(np.float64) - float(gain) * dots[r, part]).astype(np.float32)
-    return np.uint64(sum(1 << i for i in range(WIDTH) if not score[i] > limit))
+def _lanes_from_python(scores: Any, r: int, v: int, limit: int) -> np.uint64:
+    """Bit i: whether the score of lane i of vector v is at least *limit*."""
+    part = scores[r, v * WIDTH : (v + 1) * WIDTH]
+    return np.uint64(sum(1 << i for i in range(WIDTH) if part[i] >= limit))
+
+
+def _reduction(module: Any, name: str) -> Any:
+    scalar, vector = (_I32, _VI) if name == "smax" else (_F, _V)
+    kind = ir.FunctionType(scalar, [scalar, vector] if name == "fadd" else [vector])
+    suffix = "i32" if name == "smax" else "f32"
+    return cgutils.get_or_insert_function(module, kind, f"llvm.vector.reduce.{name}.v{WIDTH}{suffix}")
 
 
 def _load_floats(e: _Block, data: Any, offset: Any, left: Any) -> Any:
@@ -180,41 +182,77 @@ def _load_floats(e: _Block, data: Any, offset: Any, left: Any) -> Any:
     return _to_float(e.b, e.b.call(load, [at, _I32(1), there, ir.Constant(vector, None)]))
 
 
+def _in_vectors(e: _Block, data: Any, d: Any, body: Callable[[Any, Any], None]) -> None:
+    """Call *body* with the place and the float32 of each vector of *data*, *d* elements, filled up with zeros."""
+    whole = e.b.udiv(d, _I64(WIDTH))
+    with cgutils.for_range(e.b, whole) as loop:
+        at = e.b.mul(loop.index, _I64(WIDTH))
+        body(at, _to_float(e.b, e.load(data, at, ir.VectorType(data.type.pointee, WIDTH))))
+    at = e.b.mul(whole, _I64(WIDTH))
+    with e.b.if_then(e.b.icmp_signed("<", at, d)):
+        body(at, _load_floats(e, data, at, e.b.sub(d, at)))
+
+
+def _row_reach(context: Any, x: Any, i: Any, origin: Any) -> Any:
+    """Typing and code of `row_reach`; see `_row_reach_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        x, origin = e.array(0), e.array(2)
+        (most,) = e.sums(1)
+
+        def look(at: Any, value: Any) -> None:
+            bits = builder.bitcast(builder.fsub(value, e.load(origin.data, at)), _VI)
+            bits = builder.and_(bits, ir.Constant(_VI, [0x7FFFFFFF] * WIDTH))  # ordered like the floats
+            old = builder.bitcast(builder.load(most), _VI)
+            more = builder.select(builder.icmp_signed(">", bits, old), bits, old)
+            builder.store(builder.bitcast(more, _V), most)
+
+        d = e.shape(x, 1)
+        _in_vectors(e, builder.gep(x.data, [builder.mul(args[1], d)]), d, look)
+        found = builder.call(_reduction(builder.module, "smax"), [builder.bitcast(builder.load(most), _VI)])
+        return builder.bitcast(found, _F)
+
+    return types.float32(x, types.intp, origin), codegen
+
+
+def _row_reach_python(x: Any, i: int, origin: Any) -> np.float32:  # IN (n, d), IN (bytes,) float32
+    """How far row i is from the origin, in any dimension, at most."""
+    row = [abs(_to_float_python(element) - o) for element, o in zip(x[i], origin, strict=False)]
+    return np.float32(max(row, default=0))
+
+
 def _round_row(context: Any, x: Any, i: Any, origin: Any, inverse: Any, step: Any, out: Any, r: Any) -> Any:
     """Typing and code of `round_row`; see `_round_row_python` for what it does."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = _Block(context, builder, signature, args)
         x, origin, out = e.array(0), e.array(2), e.array(5)
-        d, size = e.shape(x, 1), e.shape(out, 1)
-        row = builder.gep(x.data, [builder.mul(args[1], d)])
-        to = builder.gep(out.data, [builder.mul(args[6], size)])
+        to = builder.gep(out.data, [builder.mul(args[6], e.shape(out, 1))])
         inverse, step = e.splat(args[3]), e.splat(args[4])
-        functions = builder.module, ir.FunctionType(_V, [_V])
-        nearest = cgutils.get_or_insert_function(*functions, f"llvm.rint.v{WIDTH}f32")
+        nearest = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_V, [_V]), f"llvm.rint.v{WIDTH}f32"
+        )
         norm, rest = e.sums(2)
         bound = ir.Constant(_V, [127.0] * WIDTH)
-        with cgutils.for_range(builder, builder.udiv(size, _I64(WIDTH))) as loop:
-            at = builder.mul(loop.index, _I64(WIDTH))
-            value = builder.fsub(_load_floats(e, row, at, builder.sub(d, at)), e.load(origin.data, at))
+        low = ir.Constant(_V, [-127.0] * WIDTH)
+
+        def round_vector(at: Any, value: Any) -> None:
+            value = builder.fsub(value, e.load(origin.data, at))
             scaled = builder.fmul(value, inverse)
             scaled = builder.select(builder.fcmp_ordered("<", scaled, bound), scaled, bound)
-            low = builder.fneg(bound)
             scaled = builder.call(nearest, [builder.select(builder.fcmp_ordered(">", scaled, low), scaled, low)])
             whole = builder.add(builder.fptosi(scaled, _VI), ir.Constant(_VI, [128] * WIDTH))
             e.store(builder.trunc(whole, ir.VectorType(_I8, WIDTH)), to, at)
-            back = builder.fmul(scaled, step)
-            left = builder.fsub(value, back)
-            builder.store(e.fma(back, back, builder.load(norm)), norm)
+            left = builder.fsub(value, builder.fmul(scaled, step))
+            builder.store(e.fma(value, value, builder.load(norm)), norm)
             builder.store(e.fma(left, left, builder.load(rest)), rest)
-        add = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(_F, [_F, _V]), f"llvm.vector.reduce.fadd.v{WIDTH}f32"
-        )
-        values = []
-        for total in (norm, rest):
-            call = builder.call(add, [ir.Constant(_F, 0.0), builder.load(total)], fastmath=["reassoc"])
-            values.append(call)
-        return context.make_tuple(builder, signature.return_type, values)
+
+        d = e.shape(x, 1)
+        _in_vectors(e, builder.gep(x.data, [builder.mul(args[1], d)]), d, round_vector)
+        add, zero = _reduction(builder.module, "fadd"), ir.Constant(_F, 0.0)
+        totals = [builder.call(add, [zero, builder.load(s)], fastmath=["reassoc"]) for s in (norm, rest)]
+        return context.make_tuple(builder, signature.return_type, totals)
 
     returned = types.UniTuple(types.float32, 2)
     single = types.float32
@@ -227,10 +265,10 @@ def _round_row_python(
     origin: Any,  # IN  (bytes,) float32
     inverse: Any,  # 1 / step
     step: Any,
-    out: Any,  # OUT  (rows, bytes) uint8: row r
+    out: Any,  # OUT  (rows, bytes) uint8: row r; 128 is the origin
     r: int,
 ) -> tuple[np.float32, np.float32]:
-    """Round row i of *x* to bytes. Returns the squared norms of the rounded row, from the origin, and of the rest."""
+    """Round row i of *x* to bytes. Returns the squared norms of the row, from the origin, and of the rest."""
     value = np.zeros(out.shape[1], np.float32)
     value[: x.shape[1]] = [_to_float_python(element) for element in x[i]]
     value -= origin
@@ -238,7 +276,7 @@ def _round_row_python(
     out[r] = (scaled.astype(np.int32) + 128).astype(np.uint8)
     back = scaled * step
     left = value - back
-    return (back * back).sum(dtype=np.float32), (left * left).sum(dtype=np.float32)
+    return (value * value).sum(dtype=np.float32), (left * left).sum(dtype=np.float32)
 
 
 def _pair_distances(context: Any, x: Any, rows: Any, centers: Any, numbers: Any, at: Any, out: Any) -> Any:
@@ -312,11 +350,12 @@ def _pair_distances_python(
         out[pair] = total
 
 
-dots_1 = make(_dots(1), _dots_python(1))
-dots_2 = make(_dots(2), _dots_python(2))
-dots_3 = make(_dots(3), _dots_python(3))
-dots_4 = make(_dots(4), _dots_python(4))
-lowest_score = make(_lowest_score, _lowest_score_python)
-lanes_below = make(_lanes_below, _lanes_below_python)
+scores_1 = make(_scores(1), _scores_python(1))
+scores_2 = make(_scores(2), _scores_python(2))
+scores_3 = make(_scores(3), _scores_python(3))
+scores_4 = make(_scores(4), _scores_python(4))
+highest = make(_highest, _highest_python)
+lanes_from = make(_lanes_from, _lanes_from_python)
+row_reach = make(_row_reach, _row_reach_python)
 round_row = make(_round_row, _round_row_python)
 pair_distances = make(_pair_distances, _pair_distances_python)

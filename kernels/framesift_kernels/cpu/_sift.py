@@ -5,9 +5,10 @@ s the rests of rounding: |x - c|**2 = |x - o|**2 + |c - o|**2 - 2 (x - o)(c - o)
 
     a b + a s + r (c - o),   of which the last two are at most |a| |s| + |r| |c - o|.
 
-So with score(c) = |c - o|**2 - 2 a b, a centre whose score is more than 4 (|a| max|s| + |r| max|c - o|) above the lowest
-is farther than that one. The centre that float32 finds nearest is among the others, if there is room for what float32
-rounds away, here and in the distances. Distances are computed in float32, as everywhere, for these alone.
+So with the score 2 a b - |c - o|**2 of a centre, in units of twice the steps an integer, one whose score is more than
+4 (|a| max|s| + |r| max|c - o|) below the highest is farther than that one. The centre that float32 finds nearest is
+among the others, if there is room for what float32 rounds away, here and in the distances. Distances are computed in
+float32, as everywhere, for these alone.
 """
 
 import math
@@ -19,21 +20,23 @@ from .. import F32, I32, I64, U8, Rows
 from ._compile import kernel
 from ._narrow import (
     GROUP,
-    dots_1,
-    dots_2,
-    dots_3,
-    dots_4,
-    lanes_below,
-    lowest_score,
+    highest,
+    lanes_from,
     pair_distances,
     round_row,
+    row_reach,
+    scores_1,
+    scores_2,
+    scores_3,
+    scores_4,
 )
-from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros, to_float
+from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
 MOST = 8
 """Candidates of a row that are compared one by one; if there are more, all centres are."""
 _SAMPLE = 64
 """Rows that the step is chosen by; others may be farther from the origin, which costs speed."""
+_MOST_SCORE = 2.0**29  # which integers hold, with any product added
 _TINY = 1e-30  # below this, squares underflow and the relative error has no bound
 INVERSE, STEP, GAIN, REST, REACH, ROUNDING, SCALES = range(7)
 """What the numbers of a scale are."""
@@ -50,132 +53,154 @@ def round_centers(
     x: Rows,  # IN  (n, d)
     centers: F32,  # IN  (k, d)
     lanes: npt.NDArray[np.int8],  # OUT  (vectors, bytes / GROUP, WIDTH * GROUP) zeros before
-    origin: F32,  # OUT  (bytes,) zeros before
-    base: F32,  # OUT  (vectors * WIDTH,) infinite before
+    origin: F32,  # OUT  (bytes,) zeros from d on before
+    bias: I32,  # OUT  (vectors * WIDTH,) -2**31 from k on before
+    rounded: U8,  # scratch  (ROWS, bytes)
     scale: F32,  # OUT  (SCALES,)
 ) -> None:
     """Choose origin and steps, and round the centres."""
     k, d = centers.shape
+    for j in range(d):
+        origin[j] = 0
     for i in range(k):
+        row = centers[i]
         for j in range(d):
-            origin[j] += centers[i, j] / np.float32(k)
-    farthest, most = 0.0, 0.0
+            origin[j] += row[j] / np.float32(k)
+    farthest, most = np.float32(0), np.float32(0)
     for i in range(0, len(x), max(1, len(x) // _SAMPLE)):
-        for j in range(d):
-            farthest = max(farthest, abs(np.float64(to_float(x[i, j])) - origin[j]))
+        farthest = max(farthest, row_reach(x, i, origin))
     for i in range(k):
-        for j in range(d):
-            most = max(most, abs(np.float64(centers[i, j]) - origin[j]))
-    step = np.float64(np.float32(farthest / 127)) if farthest > _TINY else 1.0
-    center_step = most / 127 if most > _TINY else 1.0
+        most = max(most, row_reach(centers, i, origin))
+    step = np.float32(farthest / 127) if farthest > _TINY else np.float32(1)
+    center_step = np.float32(most / 127) if most > _TINY else np.float32(1)
+    gain = 2 * np.float64(step) * np.float64(center_step)
     rest, reach, high = 0.0, 0.0, 0.0
     for i in range(k):
-        norm, left, total = 0.0, 0.0, 0.0
-        lane = lanes[i // WIDTH]
+        norm, left = round_row(centers, i, origin, np.float32(1 / center_step), center_step, rounded, 0)
+        lane, total = lanes[i // WIDTH], 0
         for j in range(d):
-            value = np.float64(centers[i, j]) - origin[j]
-            whole = np.rint(value * (1 / center_step))
-            norm += value * value
-            left += (value - whole * center_step) ** 2
+            whole = np.int64(rounded[0, j]) - 128
             total += whole
-            lane[j // GROUP, i % WIDTH * GROUP + j % GROUP] = np.int8(whole)
-        base[i] = norm + 256 * step * center_step * total
-        rest, reach, high = max(rest, left), max(reach, norm), max(high, abs(base[i]))
-    gain = 2 * step * center_step
-    scale[INVERSE], scale[STEP], scale[GAIN] = 1 / step, step, gain
-    scale[REST], scale[REACH] = math.sqrt(rest) * (1 + 2.0**-20), math.sqrt(reach) * (1 + 2.0**-20)
-    scale[ROUNDING] = 2.0**-21 * (high + gain * 255 * 127 * d)
+            lane[j // GROUP, i % WIDTH * GROUP + j % GROUP] = whole
+        score = -norm / gain - 128.0 * total  # bytes of rows are 128 too large
+        high = max(high, abs(score))
+        bias[i] = np.int32(max(-_MOST_SCORE, min(_MOST_SCORE, score)))
+        rest, reach = max(rest, left), max(reach, norm)
+    room = 1 + slack(d)
+    scale[STEP], scale[INVERSE], scale[GAIN] = step, np.float32(1 / step), gain
+    scale[REACH] = math.sqrt(reach) * room
+    scale[REST] = math.sqrt(rest) * room + 2.0**-22 * scale[REACH]
+    scale[ROUNDING] = 2 * gain + slack(d) * reach
+    if not high < _MOST_SCORE:
+        scale[ROUNDING] = np.inf
 
 
 @kernel
-def dots(rows: U8, lanes: npt.NDArray[np.int8], at: int, vectors: int, out: I32) -> None:
-    """Products of rows and the centres of ``lanes[at : at + vectors]``, vectors <= VECTORS."""
+def score(rows: U8, lanes: npt.NDArray[np.int8], bias: I32, at: int, out: I32) -> None:
+    """Scores of ROWS rows for the centres of ``lanes[at : at + VECTORS]``, of which there may be fewer."""
+    vectors = min(VECTORS, len(lanes) - at)
     if vectors == 4:
-        dots_4(rows, lanes, at, out)
+        scores_4(rows, lanes, bias, at, out)
     elif vectors == 3:
-        dots_3(rows, lanes, at, out)
+        scores_3(rows, lanes, bias, at, out)
     elif vectors == 2:
-        dots_2(rows, lanes, at, out)
+        scores_2(rows, lanes, bias, at, out)
     else:
-        dots_1(rows, lanes, at, out)
+        scores_1(rows, lanes, bias, at, out)
 
 
 @kernel
 def sift(
     x: Rows,  # IN  (n, d)
-    start: int,
-    stop: int,
+    rows: I64,  # IN  (m,) rows of x
     k: int,
     lanes: npt.NDArray[np.int8],  # IN  (vectors, bytes / GROUP, WIDTH * GROUP)
     origin: F32,  # IN  (bytes,)
-    base: F32,  # IN  (vectors * WIDTH,)
+    bias: I32,  # IN  (vectors * WIDTH,)
     scale: F32,  # IN  (SCALES,)
     rounded: U8,  # scratch  (ROWS, bytes)
     norms: F32,  # scratch  (ROWS, 2)
-    products: I32,  # scratch  (ROWS, vectors * WIDTH)
-    pair_rows: I64,  # OUT  (>= (stop - start) * MOST,)
+    scores: I32,  # scratch  (ROWS, vectors * WIDTH)
+    pair_rows: I64,  # OUT  (>= m * MOST,)
     pair_numbers: I32,  # OUT  as many
-    open_rows: I64,  # OUT  (stop - start,)
+    open_rows: I64,  # OUT  (m,)
+    lower: F32,  # OUT  (n,) or (0,): at most the distance to any centre that is in no pair
 ) -> tuple[int, int]:
-    """Rows start to stop: pairs of a row and a centre that may be its nearest, in order, and rows with too many.
+    """Find pairs of a row and a centre that may be its nearest, in order, and rows with too many.
 
     Returns how many there are of each.
     """
     n_pairs, n_open = 0, 0
-    for first in range(start, stop, ROWS):
-        held = min(ROWS, stop - first)
+    for first in range(0, len(rows), ROWS):
+        held = min(ROWS, len(rows) - first)
         for r in range(held):
-            norms[r, 0], norms[r, 1] = round_row(x, first + r, origin, scale[INVERSE], scale[STEP], rounded, r)
+            norms[r, 0], norms[r, 1] = round_row(
+                x, rows[first + r], origin, scale[INVERSE], scale[STEP], rounded, r
+            )
         for at in range(0, len(lanes), VECTORS):
-            dots(rounded, lanes, at, min(VECTORS, len(lanes) - at), products)
+            score(rounded, lanes, bias, at, scores)
         for r in range(held):
-            low = lowest_score(products, base, r, scale[GAIN])
-            limit = _limit(norms[r, 0], norms[r, 1], low, x.shape[1], scale)
-            found = _candidates(products, base, r, scale[GAIN], limit, k, n_pairs, pair_numbers)
+            row, norm = rows[first + r], np.float64(norms[r, 0])
+            high = highest(scores, r, np.int32(2**31 - 1))
+            doubt = _doubt(norm, norms[r, 1], x.shape[1], scale)
+            window = _window(norm - high * np.float64(scale[GAIN]), doubt, x.shape[1]) / scale[GAIN]
+            found, limit = MOST + 1, np.int32(0)
+            if window < _MOST_SCORE:
+                limit = np.int32(high - np.int64(window) - 1)
+                found = _candidates(scores, r, limit, k, n_pairs, pair_numbers)
             if found > MOST:
-                open_rows[n_open] = first + r
+                open_rows[n_open] = row
                 n_open += 1
-            else:
-                pair_rows[n_pairs : n_pairs + found] = first + r
-                n_pairs += found
+                continue
+            for pair in range(n_pairs, n_pairs + found):
+                pair_rows[pair] = row
+            n_pairs += found
+            if len(lower):
+                high = highest(scores, r, limit)
+                lower[row] = _beyond(norm, -high * np.float64(scale[GAIN]), doubt, x.shape[1])
     return n_pairs, n_open
 
 
 @kernel
-def _limit(norm: np.float32, rest: np.float32, low: np.float32, d: int, scale: F32) -> np.float32:
-    """Score above which a centre is farther than the one with the *low* score, for a row with these squared norms."""
-    room = slack(d)
-    size = math.sqrt(norm) * (1 + room)
-    left = math.sqrt(rest) * (1 + room)
-    left += 2.0**-22 * (size + left)  # of taking the origin off, and of the products
-    more = 4 * (size * scale[REST] + left * scale[REACH]) + scale[ROUNDING]
-    farthest = max(0.0, (size + left) ** 2 + low + more)
-    limit = low + more + room * farthest + _TINY
-    return np.float32(limit + abs(limit) * 2.0**-22)
+def _doubt(norm: float, rest: float, d: int, scale: F32) -> float:
+    """How far the squared norm of the row less a score may be from a squared distance, at most."""
+    room = 1 + slack(d)
+    size, left = math.sqrt(norm) * room, math.sqrt(rest) * room
+    left += 2.0**-22 * size  # of taking the origin off, and of the products
+    return 2 * ((size + left) * scale[REST] + left * scale[REACH]) + scale[ROUNDING]
+
+
+@kernel
+def _window(nearest: float, doubt: float, d: int) -> float:
+    """How much below the highest score a centre is farther, also as computed; *nearest*: what that score stands for."""
+    return 2 * doubt + slack(d) * max(0.0, nearest + doubt) + _TINY
+
+
+@kernel
+def _beyond(norm: float, low: float, doubt: float, d: int) -> np.float32:
+    """At most the distance to a centre whose score is -*low*."""
+    return np.float32(math.sqrt(max(0.0, norm * (1 - slack(d)) + low - doubt)) * (1 - 2.0**-20))
 
 
 @kernel
 def _candidates(
-    products: I32,  # IN  (ROWS, vectors * WIDTH)
-    base: F32,  # IN  (vectors * WIDTH,)
+    scores: I32,  # IN  (ROWS, vectors * WIDTH)
     r: int,
-    gain: np.float32,
-    limit: np.float32,
+    limit: np.int32,
     k: int,
     at: int,
     numbers: I32,  # OUT  from *at* on, at most MOST
 ) -> int:
-    """Note the centres of row r with a score up to *limit*, and return how many they are; MOST + 1 for more."""
+    """Note the centres of row r with a score from *limit* on, and return how many they are; MOST + 1 for more."""
     found = 0
-    for v in range(len(base) // WIDTH):
-        mask = lanes_below(products, base, r, v, gain, limit)
+    for v in range(scores.shape[1] // WIDTH):
+        mask = lanes_from(scores, r, v, limit)
         while mask:
             number = v * WIDTH + np.int64(count_trailing_zeros(mask))
-            if number < k:
-                if found == MOST:
-                    return MOST + 1
-                numbers[at + found] = number
-                found += 1
+            if found == MOST or number >= k:
+                return MOST + 1
+            numbers[at + found] = number
+            found += 1
             mask &= mask - np.uint64(1)
     return found
 
@@ -190,15 +215,21 @@ def settle(
     pair_sqdist: F32,  # scratch  as many
     sqdist: F32,  # INOUT  (n,)
     nearest: I32,  # INOUT  (n,)
+    lower: F32,  # INOUT  (n,) or (0,): at most the distance to any centre but the nearest
 ) -> None:
     """Take the pairs into account, as `_rows.lower` does."""
     if not n_pairs:
         return
+    shrink = (1 - slack(x.shape[1])) * (1 - 2.0**-22)
     for pair in range(n_pairs, n_pairs + WIDTH):  # those that fill the last vector
         pair_rows[pair], pair_numbers[pair] = pair_rows[n_pairs - 1], pair_numbers[n_pairs - 1]
     for at in range(0, n_pairs, WIDTH):
         pair_distances(x, pair_rows, centers, pair_numbers, at, pair_sqdist)
     for pair in range(n_pairs):
-        i = pair_rows[pair]
-        if pair_sqdist[pair] < sqdist[i]:
-            sqdist[i], nearest[i] = pair_sqdist[pair], pair_numbers[pair]
+        i, value = pair_rows[pair], pair_sqdist[pair]
+        other = value
+        if value < sqdist[i]:
+            other = sqdist[i]
+            sqdist[i], nearest[i] = value, pair_numbers[pair]
+        if len(lower):
+            lower[i] = min(lower[i], np.float32(math.sqrt(other) * shrink))
