@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ._objects import Bound, Call, load, pin
+from ._objects import Bound, Call, Parts, load, pin
 
 __all__ = ["cgutils", "fma", "kernel", "make", "native", "pin", "types"]
 
@@ -45,18 +45,27 @@ class _Compiled:
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
+        Parts.names.add(function.__qualname__)
 
     @cached_property
     def dispatcher(self) -> Any:
         """Numba's own."""
+        return self._dispatcher(cache=True)
+
+    @cached_property
+    def part(self) -> Any:
+        """The same for a kernel that is part of another."""
+        return self._dispatcher(cache=False)
+
+    def _dispatcher(self, cache: bool) -> Any:
         from numba import njit
 
-        return njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")(self.function)
+        return njit(nogil=True, cache=cache, boundscheck=False, error_model="numpy")(self.function)
 
     @property
     def _numba_type_(self) -> Any:
         """What Numba asks a name in another kernel for."""
-        return self.dispatcher._numba_type_
+        return (self.part if Parts.making else self.dispatcher)._numba_type_
 
     def __call__(self, *args: Any) -> Any:
         return self.function(*args) if JIT_DISABLED else self.dispatcher(*args)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import F32, I32, I64, Rows
-from ._compile import kernel
+from ._compile import kernel, native
 from ._vector import (
     ROWS,
     VECTORS,
@@ -38,15 +38,6 @@ def pack_into(centers: F32, packed: F32) -> None:  # IN (k, d), OUT (vectors, d,
                 row[lane] = centers[first + lane, j]
             for lane in range(held, WIDTH):
                 row[lane] = np.inf
-
-
-@kernel
-def pack(centers: F32) -> F32:  # IN (k, d), OUT (vectors, d, WIDTH)
-    """`pack_into` an array of its own."""
-    k, d = centers.shape
-    packed = np.empty((-(-k // WIDTH), d, WIDTH), np.float32)
-    pack_into(centers, packed)
-    return packed
 
 
 @kernel
@@ -127,3 +118,22 @@ def lower(
             value, lane = lowest(best, index, r)
             if value < sqdist[i]:
                 sqdist[i], nearest[i] = value, numbers[lane]
+
+
+@native
+def lower_packed(
+    x: Rows,  # IN  (n, d)
+    rows: I64,  # IN  (m,) rows of x
+    centers: F32,  # IN  (k, d)
+    numbers: I32,  # IN  (k,)
+    sqdist: F32,  # INOUT  (n,)
+    nearest: I32,  # INOUT  (n,)
+    packed: F32,  # scratch  (vectors, d, WIDTH)
+    block: F32,
+    values: F32,
+    best: F32,
+    index: I32,
+) -> None:
+    """`lower` for centres as they are. The rest is `scratch`."""
+    pack_into(centers, packed)
+    lower(x, rows, packed, numbers, sqdist, nearest, block, values, best, index)
