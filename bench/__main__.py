@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, kernels, memory, modes, start
+from . import compile, decode, kernels, memory, modes, start
 from .record import Machine, table
 
 SUITES = {
@@ -14,6 +14,7 @@ SUITES = {
     "modes": modes.run,
     "memory": memory.run,
     "kernels": kernels.run,
+    "compile": compile.run,
     "start": start.run,
 }
 

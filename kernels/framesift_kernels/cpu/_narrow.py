@@ -90,7 +90,9 @@ def _scores_tile(module: Any, vectors: int) -> Any:
             four = builder.load(builder.bitcast(builder.gep(row_of[r], [at]), words), align=1)
             value = e.splat(four, _VI)
             for v in range(vectors):
-                builder.store(builder.call(multiply, [builder.load(sums[r][v]), value, centers[v]]), sums[r][v])
+                builder.store(
+                    builder.call(multiply, [builder.load(sums[r][v]), value, centers[v]]), sums[r][v]
+                )
     for r in range(ROWS):
         for v in range(vectors):
             place = builder.add(builder.mul(stride, _I64(r)), _I64(v * WIDTH))
@@ -241,7 +243,9 @@ def _round_row(context: Any, x: Any, i: Any, origin: Any, inverse: Any, step: An
             value = builder.fsub(value, e.load(origin.data, at))
             scaled = builder.fmul(value, inverse)
             scaled = builder.select(builder.fcmp_ordered("<", scaled, bound), scaled, bound)
-            scaled = builder.call(nearest, [builder.select(builder.fcmp_ordered(">", scaled, low), scaled, low)])
+            scaled = builder.call(
+                nearest, [builder.select(builder.fcmp_ordered(">", scaled, low), scaled, low)]
+            )
             whole = builder.add(builder.fptosi(scaled, _VI), ir.Constant(_VI, [128] * WIDTH))
             e.store(builder.trunc(whole, ir.VectorType(_I8, WIDTH)), to, at)
             left = builder.fsub(value, builder.fmul(scaled, step))
@@ -297,9 +301,7 @@ def _pair_distances(context: Any, x: Any, rows: Any, centers: Any, numbers: Any,
         with cgutils.for_range(builder, builder.udiv(builder.add(d, _I64(WIDTH - 1)), _I64(WIDTH))) as loop:
             j = builder.mul(loop.index, _I64(WIDTH))
             left = builder.sub(d, j)
-            diffs = [
-                builder.fsub(_load_floats(e, a, j, left), _load_floats(e, b, j, left)) for a, b in pairs
-            ]
+            diffs = [builder.fsub(_load_floats(e, a, j, left), _load_floats(e, b, j, left)) for a, b in pairs]
             chain = builder.load(total)
             for diff in _transposed(builder, diffs):
                 chain = e.fma(diff, diff, chain)
@@ -322,7 +324,9 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
                 low = sorted([(j, j) for j in keep] + [(j + half, WIDTH + j) for j in keep])
                 high = sorted([(j, j + half) for j in keep] + [(j + half, WIDTH + j + half) for j in keep])
                 after[i] = builder.shuffle_vector(a, b, ir.Constant(_VI, [source for _, source in low]))
-                after[i + half] = builder.shuffle_vector(a, b, ir.Constant(_VI, [source for _, source in high]))
+                after[i + half] = builder.shuffle_vector(
+                    a, b, ir.Constant(_VI, [source for _, source in high])
+                )
         rows, half = after, half // 2
     return rows
 
