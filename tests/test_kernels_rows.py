@@ -167,6 +167,11 @@ def hard_cases(rng, n, d, k, dtype):
     if dtype == np.float32:
         yield "huge", x * np.float32(1e18), centers * np.float32(1e18)
         yield "too large to square", x * np.float32(1e30), centers * np.float32(1e30)
+        yield (
+            "at the ends of float32",
+            np.where(x > 0, x * 0 + 3e38, x * 0 - 3e38),
+            np.sign(centers) * np.float32(3e38),
+        )
         yield "tiny", x * np.float32(1e-25), centers * np.float32(1e-25)
         yield "far from zero", x + np.float32(1e4), centers + np.float32(1e4)
 

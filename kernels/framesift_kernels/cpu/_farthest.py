@@ -1,5 +1,7 @@
 """Greedy k-center among a few rows, which lie in the cache as lanes."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import F32, I32, I64, Rows
@@ -10,7 +12,7 @@ _LANES = BUFFER_VECTORS * WIDTH
 _PICKS_A_CHECK = 4  # between looks at how many rows are left
 
 
-def scratch(m: int, d: int) -> tuple[F32, F32, I32, I64, F32, I64]:
+def scratch(m: int, d: int) -> tuple[Any, ...]:
     """What `pick` works in, for m rows: packed, lane_sqdist, lane_nearest, lane_rows, high, left."""
     tiles = -(-m // _LANES)
     lanes = (tiles, _LANES)

@@ -16,7 +16,7 @@ import numpy as np
 from llvmlite import binding, ir
 
 from ._compile import JIT_DISABLED, cgutils, make, types
-from ._vector import _F, _I32, _I64, _V, _VI, ROWS, VECTORS, WIDTH, _Block, _to_float, _to_float_python
+from ._vector import _F, _I32, _I64, _V, _VI, ROWS, WIDTH, _Block, _to_float, _to_float_python
 
 GROUP = 4
 """Bytes of a lane that are multiplied and added at once."""

@@ -80,7 +80,7 @@ def distances(
         distances_1(block, packed, at, out)
 
 
-def scratch(d: int) -> tuple[F32, F32, F32, I32]:
+def scratch(d: int) -> tuple[Any, ...]:
     """What `lower` works in: block, values, best, index."""
     best, index = np.empty((ROWS, WIDTH), np.float32), np.zeros((ROWS, WIDTH), np.int32)
     return np.zeros((ROWS, d), np.float32), np.empty((ROWS, VECTORS * WIDTH), np.float32), best, index

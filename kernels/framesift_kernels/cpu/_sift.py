@@ -74,25 +74,23 @@ def round_centers(
     step = np.float32(farthest / 127) if farthest > _TINY else np.float32(1)
     center_step = np.float32(most / 127) if most > _TINY else np.float32(1)
     gain = 2 * np.float64(step) * np.float64(center_step)
-    rest, reach, high = 0.0, 0.0, 0.0
+    rest, reach, fits = np.float32(0), np.float32(0), True
     for i in range(k):
         norm, left = round_row(centers, i, origin, np.float32(1 / center_step), center_step, rounded, 0)
-        lane, total = lanes[i // WIDTH], 0
+        lane, total = lanes[i // WIDTH], np.int64(0)
         for j in range(d):
             whole = np.int64(rounded[0, j]) - 128
             total += whole
             lane[j // GROUP, i % WIDTH * GROUP + j % GROUP] = whole
-        score = -norm / gain - 128.0 * total  # bytes of rows are 128 too large
-        high = max(high, abs(score))
-        bias[i] = np.int32(max(-_MOST_SCORE, min(_MOST_SCORE, score)))
+        value = -np.float64(norm) / gain - 128.0 * total  # bytes of rows are 128 too large
+        fits = fits and bool(abs(value) < _MOST_SCORE)
+        bias[i] = np.int32(value) if fits else np.int32(0)
         rest, reach = max(rest, left), max(reach, norm)
     room = 1 + slack(d)
     scale[STEP], scale[INVERSE], scale[GAIN] = step, np.float32(1 / step), gain
     scale[REACH] = math.sqrt(reach) * room
     scale[REST] = math.sqrt(rest) * room + 2.0**-22 * scale[REACH]
-    scale[ROUNDING] = 2 * gain + slack(d) * reach
-    if not high < _MOST_SCORE:
-        scale[ROUNDING] = np.inf
+    scale[ROUNDING] = 2 * gain + slack(d) * reach if fits else np.inf
 
 
 @kernel
@@ -167,7 +165,7 @@ def _doubt(norm: float, rest: float, d: int, scale: F32) -> float:
     room = 1 + slack(d)
     size, left = math.sqrt(norm) * room, math.sqrt(rest) * room
     left += 2.0**-22 * size  # of taking the origin off, and of the products
-    return 2 * ((size + left) * scale[REST] + left * scale[REACH]) + scale[ROUNDING]
+    return float(2 * ((size + left) * scale[REST] + left * scale[REACH]) + scale[ROUNDING])
 
 
 @kernel
@@ -179,7 +177,8 @@ def _window(nearest: float, doubt: float, d: int) -> float:
 @kernel
 def _beyond(norm: float, low: float, doubt: float, d: int) -> np.float32:
     """At most the distance to a centre whose score is -*low*."""
-    return np.float32(math.sqrt(max(0.0, norm * (1 - slack(d)) + low - doubt)) * (1 - 2.0**-20))
+    square = max(0.0, norm * (1 - slack(d)) + low - doubt)
+    return np.float32(math.sqrt(square) * (1 - 2.0**-20))
 
 
 @kernel

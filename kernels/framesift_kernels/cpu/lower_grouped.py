@@ -1,5 +1,7 @@
 """Nearest of a growing set of centres, for rows that lie near the centre they have."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import F32, I32, I64, Rows
@@ -38,7 +40,7 @@ def lower_grouped(x: Rows, rows: I64, centers: F32, applied: I32, sqdist: F32, n
     first = int(applied[rows].min(initial=k))
     vectors = -(-(k - first) // WIDTH)
     pairs = np.zeros(1, np.int64)
-    work = (
+    work: tuple[Any, ...] = (
         np.empty((vectors, d, WIDTH), np.float32),
         np.empty((vectors, d, WIDTH), np.float32),
         np.empty(k, np.int32),

@@ -55,7 +55,9 @@ def pick_farthest(
     from ._rows import bits
 
     found = np.zeros(1, np.int64)
-    known, kept = (sqdist, nearest, applied), (centers, first, picks, reached)
     work = scratch(len(rows), x.shape[1])
-    pick(bits(x), rows, *known, float(threshold), *kept, found, *work)
+    at_least = float(threshold)
+    pick(
+        bits(x), rows, sqdist, nearest, applied, at_least, centers, first, picks, reached, found, *work
+    )  # fmt: skip
     return int(found[0])
