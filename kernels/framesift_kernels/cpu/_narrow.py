@@ -34,6 +34,7 @@ def _has_narrow() -> bool:
 NARROW = JIT_DISABLED or _has_narrow()
 _I8 = ir.IntType(8)
 _NONE = -(2**31)
+_LINE = 64  # bytes that memory brings at once
 
 
 def _scores(vectors: int) -> Callable[..., Any]:
@@ -283,6 +284,29 @@ def _round_row_python(
     return (value * value).sum(dtype=np.float32), (left * left).sum(dtype=np.float32)
 
 
+def _fetch_ahead(context: Any, x: Any, i: Any) -> Any:
+    """Typing and code of `fetch_ahead`; see `_fetch_ahead_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        x, pointer = e.array(0), _I8.as_pointer()
+        size = builder.mul(e.shape(x, 1), x.itemsize)
+        row = builder.gep(builder.bitcast(x.data, pointer), [builder.mul(args[1], size)])
+        kind = ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        lines = builder.udiv(builder.add(size, _I64(_LINE - 1)), _I64(_LINE))
+        with cgutils.for_range(builder, lines) as loop:
+            line = builder.gep(row, [builder.mul(loop.index, _I64(_LINE))])
+            builder.call(prefetch, [line, _I32(0), _I32(2), _I32(1)])  # to read, to keep, data
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp), codegen
+
+
+def _fetch_ahead_python(x: Any, i: int) -> None:
+    """Have the memory bring row i to the cache, while something else is computed."""
+
+
 def _pair_distances(context: Any, x: Any, rows: Any, centers: Any, numbers: Any, at: Any, out: Any) -> Any:
     """Typing and code of `pair_distances`; see `_pair_distances_python` for what it does."""
 
@@ -360,6 +384,7 @@ scores_3 = make(_scores(3), _scores_python(3))
 scores_4 = make(_scores(4), _scores_python(4))
 highest = make(_highest, _highest_python)
 lanes_from = make(_lanes_from, _lanes_from_python)
+fetch_ahead = make(_fetch_ahead, _fetch_ahead_python)
 row_reach = make(_row_reach, _row_reach_python)
 round_row = make(_round_row, _round_row_python)
 pair_distances = make(_pair_distances, _pair_distances_python)

@@ -20,6 +20,7 @@ from .. import F32, I32, I64, U8, Rows
 from ._compile import kernel
 from ._narrow import (
     GROUP,
+    fetch_ahead,
     highest,
     lanes_from,
     pair_distances,
@@ -37,6 +38,8 @@ MOST = 8
 _SAMPLE = 64
 """Rows that the step is chosen by; others may be farther from the origin, which costs speed."""
 _MOST_SCORE = 2.0**29  # which integers hold, with any product added
+_WORD = 64 // WIDTH
+"""Vectors of which a word tells the lanes."""
 _TINY = 1e-30  # below this, squares underflow and the relative error has no bound
 INVERSE, STEP, GAIN, REST, REACH, ROUNDING, SCALES = range(7)
 """What the numbers of a scale are."""
@@ -78,10 +81,12 @@ def round_centers(
     for i in range(k):
         norm, left = round_row(centers, i, origin, np.float32(1 / center_step), center_step, rounded, 0)
         lane, total = lanes[i // WIDTH], np.int64(0)
-        for j in range(d):
-            whole = np.int64(rounded[0, j]) - 128
-            total += whole
-            lane[j // GROUP, i % WIDTH * GROUP + j % GROUP] = whole
+        first = i % WIDTH * GROUP
+        for group in range(len(lane)):
+            for j in range(GROUP):
+                whole = np.int64(rounded[0, group * GROUP + j]) - 128
+                total += whole
+                lane[group, first + j] = whole
         value = -np.float64(norm) / gain - 128.0 * total  # bytes of rows are 128 too large
         fits = fits and bool(abs(value) < _MOST_SCORE)
         bias[i] = np.int32(value) if fits else np.int32(0)
@@ -135,6 +140,8 @@ def sift(
             norms[r, 0], norms[r, 1] = round_row(
                 x, rows[first + r], origin, scale[INVERSE], scale[STEP], rounded, r
             )
+        for later in range(first + 2 * ROWS, min(first + 3 * ROWS, len(rows))):
+            fetch_ahead(x, rows[later])
         for at in range(0, len(lanes), VECTORS):
             score(rounded, lanes, bias, at, scores)
         for r in range(held):
@@ -191,11 +198,13 @@ def _candidates(
     numbers: I32,  # OUT  from *at* on, at most MOST
 ) -> int:
     """Note the centres of row r with a score from *limit* on, and return how many they are; MOST + 1 for more."""
-    found = 0
-    for v in range(scores.shape[1] // WIDTH):
-        mask = lanes_from(scores, r, v, limit)
+    found, vectors = 0, scores.shape[1] // WIDTH
+    for first in range(0, vectors, _WORD):  # a word at a time: branches that can hardly be foretold cost most here
+        mask = np.uint64(0)
+        for v in range(first, min(first + _WORD, vectors)):
+            mask |= lanes_from(scores, r, v, limit) << np.uint64((v - first) * WIDTH)
         while mask:
-            number = v * WIDTH + np.int64(count_trailing_zeros(mask))
+            number = first * WIDTH + np.int64(count_trailing_zeros(mask))
             if found == MOST or number >= k:
                 return MOST + 1
             numbers[at + found] = number
