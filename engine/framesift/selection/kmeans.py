@@ -21,9 +21,9 @@ _VARIANCE_ROWS = 8_192
 _FIRST_BATCH = 1_024
 _STILL_IMPROVING = 0.02
 """Relative gain of an iteration under which a batch has given what it can, and is doubled."""
-_BOUNDS_PAY, _PAUSE, _LOOK = 0.6, 8, 32
-"""Share of rows compared with all centres above which bounds do not pay, for how many steps they rest then at first,
-and one of how many rows is looked at to tell."""
+_BOUNDS_PAY, _FIRST_PAUSE, _PAUSE, _LOOK = 0.6, 4, 8, 32
+"""Share of rows compared with all centres above which bounds do not pay, steps before they are tried, steps they then
+rest if they do not pay (each time twice as many), and one of how many rows is looked at to tell."""
 _MIN_BLOCK, _MOST_BLOCKS = 256, 32
 """Of rows that are summed up on their own: the sums depend on the blocks, and these on the number of rows alone."""
 
@@ -236,7 +236,7 @@ class _Bounds:
     def __init__(self, n: int) -> None:
         self.lower = np.zeros(n, np.float32)
         self._moved = 0.0
-        self._fresh, self._pause, self._next = True, 0, _PAUSE
+        self._fresh, self._pause, self._next = True, _FIRST_PAUSE, _PAUSE
 
     def pay(self, sqdist: F32) -> bool:
         """Whether to use them in this step; to be asked once a step, with the distances of the step before."""

@@ -199,7 +199,9 @@ def _candidates(
 ) -> int:
     """Note the centres of row r with a score from *limit* on, and return how many they are; MOST + 1 for more."""
     found, vectors = 0, scores.shape[1] // WIDTH
-    for first in range(0, vectors, _WORD):  # a word at a time: branches that can hardly be foretold cost most here
+    for first in range(
+        0, vectors, _WORD
+    ):  # a word at a time: branches that can hardly be foretold cost most here
         mask = np.uint64(0)
         for v in range(first, min(first + _WORD, vectors)):
             mask |= lanes_from(scores, r, v, limit) << np.uint64((v - first) * WIDTH)
