@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, export, isolation, kernels, memory, modes, shortcuts, start
+from . import compile, decode, export, isolation, kernels, memory, modes, shortcuts, start
 from .record import Machine, table
 
 SUITES = {
@@ -17,6 +17,7 @@ SUITES = {
     "memory": memory.run,
     "kernels": kernels.run,
     "shortcuts": shortcuts.run,
+    "compile": compile.run,
     "start": start.run,
 }
 

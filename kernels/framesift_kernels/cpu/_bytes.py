@@ -4,13 +4,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types as _types
-from numba.core import cgutils as _cgutils
 
-from ._vector import make
-
-cgutils: Any = _cgutils  # they have no annotations
-types: Any = _types
+from ._compile import cgutils, make, types
 
 STRETCH = 256
 """Bytes that `differs` looks at."""
