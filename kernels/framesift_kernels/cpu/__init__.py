@@ -15,6 +15,7 @@ from .picture import picture
 from .potentials import potentials
 from .rle_box import rle_box
 from .rle_decode import rle_decode
+from .rle_decode_batch import rle_decode_batch
 from .rle_encode import rle_encode
 from .rle_from_string import rle_from_string
 from .rle_merge import rle_merge
@@ -40,6 +41,7 @@ __all__ = [
     "potentials",
     "rle_box",
     "rle_decode",
+    "rle_decode_batch",
     "rle_encode",
     "rle_from_string",
     "rle_merge",
