@@ -78,8 +78,23 @@ def _lowest_bit(context: Any, value: Any) -> Any:
 
 
 def _lowest_bit_python(value: Any) -> int:
-    """Number of the lowest bit that is set; there must be one."""
+    """Number of the lowest bit that is set; if none is, anything."""
     return (int(value) & -int(value)).bit_length() - 1
+
+
+def _count_bits(context: Any, value: Any) -> Any:
+    """Typing and code of `count_bits`."""
+    from numba import types
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), codegen
+
+
+def _count_bits_python(value: Any) -> int:
+    """How many bits are set."""
+    return int(value).bit_count()
 
 
 def _copy(context: Any, target: Any, at: Any, source: Any, start: Any, n: Any) -> Any:
@@ -159,6 +174,7 @@ def _finish_streams_python() -> None:
 differs: Callable[..., bool] = intrinsic(_differs_python, _differs)
 differing: Callable[..., np.uint64] = intrinsic(_differing_python, _differing)
 lowest_bit: Callable[..., int] = intrinsic(_lowest_bit_python, _lowest_bit)
+count_bits: Callable[..., int] = intrinsic(_count_bits_python, _count_bits)
 copy: Callable[..., None] = intrinsic(_copy_python, _copy)
 stream: Callable[..., None] = intrinsic(_copy_python, _stream)
 """`copy` past the caches, for memory that is not read soon: *target* from *at* on is aligned to WORD bytes, n a

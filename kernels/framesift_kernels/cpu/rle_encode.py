@@ -8,6 +8,7 @@ transposed copy.
 import numpy as np
 
 from .. import I64, U8
+from ._bytes import WORD
 from ._compile import kernel, native
 from ._rle import changes, scratch
 
@@ -31,7 +32,7 @@ def rle_encode(mask: U8, columns: bool) -> I64:
 
     Notes
     -----
-    Scratch: 8 bytes a column, and 8 a change within columns (along rows: a change); a thread keeps room for 32,768
+    Scratch: 8 bytes a column, and 8 a change within columns (along rows: a change); a thread keeps room for 131,008
     changes, and a mask of more is read twice.
     """
     flat, width = mask.reshape(-1), mask.shape[1]
@@ -39,10 +40,11 @@ def rle_encode(mask: U8, columns: bool) -> I64:
         return np.zeros(1, np.int64)
     found, numbers = scratch.found, scratch.numbers
     starts = np.empty(width + 1 if columns else 0, np.int64)
-    _scan(flat, width, found, starts, numbers)
-    if numbers[0] > len(found):
-        found = np.empty(int(numbers[0]), np.int64)
+    with np.errstate(over="ignore"):  # a bit taken off zero; matters in plain Python only
         _scan(flat, width, found, starts, numbers)
+        if numbers[0] + WORD > len(found):
+            found = np.empty(int(numbers[0]) + WORD, np.int64)
+            _scan(flat, width, found, starts, numbers)
     n_found, n_runs = numbers[:2].tolist()
     counts = np.empty(n_runs, np.int64)
     _write(flat, width, found, n_found, starts, counts)
@@ -63,7 +65,7 @@ def _scan(
         return
     numbers[0] = changes(data, width, width, found)
     starts[:] = 0
-    if numbers[0] <= len(found):
+    if numbers[0] + WORD <= len(found):
         row_end = width  # of the row that a change is in
         for n in range(numbers[0]):
             while found[n] >= row_end:
