@@ -25,16 +25,15 @@ def _differs(context: Any, data: Any, a: Any, b: Any) -> Any:
     """Typing and code of `differs`."""
     from llvmlite import ir
     from numba import types
-    from numba.core import cgutils
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         word = ir.IntType(64)
         vector = ir.VectorType(word, STRETCH // 8)
         pointers = [_data(context, builder, signature.args[0], args[0], at) for at in args[1:]]
         x, y = (builder.load(builder.bitcast(p, vector.as_pointer()), align=1) for p in pointers)
-        reduce = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(word, [vector]), f"llvm.vector.reduce.or.v{STRETCH // 8}i64"
-        )
+        name = f"llvm.vector.reduce.or.v{STRETCH // 8}i64"
+        reduce = builder.module.globals.get(name)
+        reduce = reduce or ir.Function(builder.module, ir.FunctionType(word, [vector]), name)
         return builder.icmp_unsigned("!=", builder.call(reduce, [builder.xor(x, y)]), word(0))
 
     return types.boolean(data, types.intp, types.intp), codegen
@@ -101,12 +100,12 @@ def _copy(context: Any, target: Any, at: Any, source: Any, start: Any, n: Any) -
     """Typing and code of `copy`."""
     from llvmlite import ir
     from numba import types
-    from numba.core import cgutils
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = _data(context, builder, signature.args[0], args[0], args[1])
         of = _data(context, builder, signature.args[2], args[2], args[3])
-        cgutils.raw_memcpy(builder, to, of, args[4], 1)
+        move = builder.module.declare_intrinsic("llvm.memcpy", [to.type, of.type, ir.IntType(64)])
+        builder.call(move, [to, of, args[4], ir.IntType(1)(0)])
         return context.get_dummy_value()
 
     return types.void(target, types.intp, source, types.intp, types.intp), codegen

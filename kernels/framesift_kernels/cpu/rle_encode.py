@@ -38,7 +38,8 @@ def rle_encode(mask: U8, columns: bool) -> I64:
     flat, width = mask.reshape(-1), mask.shape[1]
     if not len(flat):
         return np.zeros(1, np.int64)
-    found, numbers = scratch.found, scratch.numbers
+    found: I64 = scratch.found
+    numbers = scratch.numbers
     starts = np.empty(width + 1 if columns else 0, np.int64)
     with np.errstate(over="ignore"):  # a bit taken off zero; matters in plain Python only
         _scan(flat, width, found, starts, numbers)
@@ -79,7 +80,8 @@ def _scan(
 @kernel
 def _first_changes(data: U8, width: int, c: int) -> bool:
     """Whether the first pixel of a column differs from the last of the column before, or from zero."""
-    return (data[c] != 0) != (c > 0 and data[len(data) - width + c - 1] != 0)
+    last: np.uint8 = data[len(data) - width + c - 1] if c > 0 else np.uint8(0)
+    return bool((data[c] != 0) != (last != 0))
 
 
 @native
