@@ -76,7 +76,7 @@ def paint_columns(
     _top_row(counts, height, line)
     first, last, ones = width, 0, 0  # columns that ever change, pixels of the line that are one
     for c in range(width):
-        ones += line[c]
+        ones += int(line[c])
     if ones:
         first, last = 0, width
     else:
