@@ -5,6 +5,7 @@ from .assign_sums import assign_sums
 from .bounded_sums import bounded_sums
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
+from .difference_hash import difference_hash
 from .lower_distances import lower_distances
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
@@ -24,6 +25,7 @@ from .rle_to_string import rle_to_string
 from .rle_value_changes import rle_value_changes
 from .sharpness import sharpness
 from .thumbnail import thumbnail
+from .xxh3 import xxh3
 
 __all__ = [
     "assign",
@@ -31,6 +33,7 @@ __all__ = [
     "bounded_sums",
     "cluster_sums",
     "content_hash",
+    "difference_hash",
     "lower_distances",
     "lower_grouped",
     "lower_nearest",
@@ -50,4 +53,5 @@ __all__ = [
     "rle_value_changes",
     "sharpness",
     "thumbnail",
+    "xxh3",
 ]
