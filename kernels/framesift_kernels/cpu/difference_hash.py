@@ -64,7 +64,7 @@ def _sum_cells(picture: U8, sums: I64) -> None:
         for y in range(i * height // rows, -(-(i + 1) * height // rows)):
             row_weight = _overlap(i, rows, y, height)
             for j in range(columns):
-                line = 0
+                line = np.int64(0)
                 for x in range(j * width // columns, -(-(j + 1) * width // columns)):
                     line += _overlap(j, columns, x, width) * np.int64(picture[y, x])
                 sums[i, j] += row_weight * line

@@ -213,8 +213,9 @@ def _accumulate(
     """Typing and code of `accumulate`."""
     from llvmlite import ir
     from numba import types
-    from numba.core import cgutils
+    from numba.core import cgutils as _cgutils
 
+    cgutils: Any = _cgutils  # which has no annotations
     word, index = ir.IntType(64), ir.IntType(32)
     vector = ir.VectorType(word, 8)
     pairs = ir.Constant(ir.VectorType(index, 8), [1, 0, 3, 2, 5, 4, 7, 6])
