@@ -6,6 +6,7 @@ from .bounded_sums import bounded_sums
 from .chroma import chroma
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
+from .difference_hash import difference_hash
 from .lower_distances import lower_distances
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
@@ -17,6 +18,7 @@ from .picture_at import picture_at
 from .potentials import potentials
 from .rle_box import rle_box
 from .rle_decode import rle_decode
+from .rle_decode_batch import rle_decode_batch
 from .rle_encode import rle_encode
 from .rle_from_string import rle_from_string
 from .rle_merge import rle_merge
@@ -25,6 +27,7 @@ from .rle_to_string import rle_to_string
 from .rle_value_changes import rle_value_changes
 from .sharpness import sharpness
 from .thumbnail import thumbnail
+from .xxh3 import xxh3
 
 __all__ = [
     "assign",
@@ -33,6 +36,7 @@ __all__ = [
     "chroma",
     "cluster_sums",
     "content_hash",
+    "difference_hash",
     "lower_distances",
     "lower_grouped",
     "lower_nearest",
@@ -44,6 +48,7 @@ __all__ = [
     "potentials",
     "rle_box",
     "rle_decode",
+    "rle_decode_batch",
     "rle_encode",
     "rle_from_string",
     "rle_merge",
@@ -52,4 +57,5 @@ __all__ = [
     "rle_value_changes",
     "sharpness",
     "thumbnail",
+    "xxh3",
 ]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ._objects import Bound, Call, Parts, load, pin
 
-__all__ = ["cgutils", "fma", "kernel", "make", "native", "pin", "types"]
+__all__ = ["cgutils", "fma", "intrinsic", "kernel", "native", "pin", "types"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -184,10 +184,10 @@ def _fma_python(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
     return np.float32(total)
 
 
-def make(llvm: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
-    """A function for kernels to call: compiled, the code that *llvm* gives (a Numba intrinsic), else *plain*."""
+def intrinsic(plain: Callable[..., Any], llvm: Callable[..., Any]) -> Callable[..., Any]:
+    """What kernels call *plain* by: compiled, it is the code that *llvm*, a typing function of Numba's, gives."""
     return cast(Callable[..., Any], _Intrinsic(plain, llvm))
 
 
-fma = cast(Callable[..., np.float32], make(_fma_llvm, _fma_python))
+fma: Callable[..., np.float32] = intrinsic(_fma_python, _fma_llvm)
 """float32 ``a * b + c`` with one rounding (IEEE 754 fusedMultiplyAdd), on every device the same."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding, ir
 
-from ._compile import JIT_DISABLED, cgutils, make, types
+from ._compile import JIT_DISABLED, cgutils, intrinsic, types
 from ._vector import _F, _I32, _I64, _V, _VI, ROWS, WIDTH, _Block, _to_float, _to_float_python
 
 GROUP = 4
@@ -378,13 +378,13 @@ def _pair_distances_python(
         out[pair] = total
 
 
-scores_1 = make(_scores(1), _scores_python(1))
-scores_2 = make(_scores(2), _scores_python(2))
-scores_3 = make(_scores(3), _scores_python(3))
-scores_4 = make(_scores(4), _scores_python(4))
-highest = make(_highest, _highest_python)
-lanes_from = make(_lanes_from, _lanes_from_python)
-fetch_ahead = make(_fetch_ahead, _fetch_ahead_python)
-row_reach = make(_row_reach, _row_reach_python)
-round_row = make(_round_row, _round_row_python)
-pair_distances = make(_pair_distances, _pair_distances_python)
+scores_1 = intrinsic(_scores_python(1), _scores(1))
+scores_2 = intrinsic(_scores_python(2), _scores(2))
+scores_3 = intrinsic(_scores_python(3), _scores(3))
+scores_4 = intrinsic(_scores_python(4), _scores(4))
+highest = intrinsic(_highest_python, _highest)
+lanes_from = intrinsic(_lanes_from_python, _lanes_from)
+fetch_ahead = intrinsic(_fetch_ahead_python, _fetch_ahead)
+row_reach = intrinsic(_row_reach_python, _row_reach)
+round_row = intrinsic(_round_row_python, _round_row)
+pair_distances = intrinsic(_pair_distances_python, _pair_distances)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import binding, ir
 
-from ._compile import cgutils, fma, make, types
+from ._compile import cgutils, fma, intrinsic, types
 
 
 class Tiles(NamedTuple):
@@ -366,13 +366,13 @@ def _count_trailing_zeros_python(value: Any) -> np.uint64:
     return np.uint64((number & -number).bit_length() - 1 if number else 64)
 
 
-distances_1 = make(_distances(1), _distances_python(1))
-distances_2 = make(_distances(2), _distances_python(2))
-distances_3 = make(_distances(3), _distances_python(3))
-distances_4 = make(_distances(4), _distances_python(4))
-keep_lowest = make(_keep_lowest, _keep_lowest_python)
-keep_second = make(_keep_second, _keep_second_python)
-lowest = make(_lowest, _lowest_python)
-approach = make(_approach, _approach_python)
-to_float = make(_to_float_typing, _to_float_python)
-count_trailing_zeros = make(_count_trailing_zeros, _count_trailing_zeros_python)
+distances_1 = intrinsic(_distances_python(1), _distances(1))
+distances_2 = intrinsic(_distances_python(2), _distances(2))
+distances_3 = intrinsic(_distances_python(3), _distances(3))
+distances_4 = intrinsic(_distances_python(4), _distances(4))
+keep_lowest = intrinsic(_keep_lowest_python, _keep_lowest)
+keep_second = intrinsic(_keep_second_python, _keep_second)
+lowest = intrinsic(_lowest_python, _lowest)
+approach = intrinsic(_approach_python, _approach)
+to_float = intrinsic(_to_float_python, _to_float_typing)
+count_trailing_zeros = intrinsic(_count_trailing_zeros_python, _count_trailing_zeros)
