@@ -221,12 +221,13 @@ def test_a_source_that_has_not_enough_is_set_aside(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"n": 0}, "n must be at least 1, got 0"),
-        ({"method": "foo"}, "method must be one of kmeans, .*, got 'foo'"),
+        ({"method": "foo"}, "method must be one of coverage, .*, got 'foo'"),
         ({"seed": -1}, "seed must not be negative, got -1"),
         ({"min_gap": "-3"}, "min_gap must be frames"),
         ({"min_gap": "soon"}, "min_gap must be frames"),
         ({"min_gap": "²"}, "min_gap must be frames"),
         ({"min_gap": 1.5}, "min_gap must be frames"),
+        ({"order": 0}, "order must be a whole number from 1 to 16, got 0"),
         ({"device": "tpu"}, "tpu"),
         ({"exclude": "/no/such/folder"}, "exclude: /no/such/folder is neither"),
     ],
@@ -432,7 +433,7 @@ def test_kmeans_finds_every_scene(tmp_path: Path) -> None:
     ]
     path = make_clip(tmp_path / "scenes.mkv", n=len(scenes), size=SIZE, codec="ffv1", pictures=pictures)
     with index(path, size=24) as made:
-        for method in ("kmeans", "coreset"):
+        for method in ("coverage", "kmeans", "coreset"):
             assert {scenes[i] for i in select(made, 6, method=method).indices()} == set(range(6))
 
 

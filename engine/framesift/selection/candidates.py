@@ -215,17 +215,37 @@ class Chooser:
         stop = int(np.searchsorted(places, place + self._gap, side="left"))
         return first + start, first + stop
 
+    def draw(self, most: int, n: int, rng: np.random.Generator) -> I64:
+        """Close all open rows but *most*, one drawn of each of so many equal parts, and give those left.
+
+        Where *n* rows so far apart could not be had of these, more stay open.
+        """
+        rows = np.flatnonzero(self.open)
+        most = max(most, n)
+        if len(rows) > most:
+            bounds = np.arange(most + 1) * len(rows) // most
+            spare = [] if self._loose else self._apart()
+            self.open[:] = False
+            self.open[rows[rng.integers(bounds[:-1], bounds[1:])]] = True
+            if self.capacity < n:
+                self.open[spare] = True
+                self._reachable = self._count()
+        return np.flatnonzero(self.open)
+
     def _count(self) -> int:
-        n = len(self.taken)
-        if self._loose:
-            return n + int(np.count_nonzero(self.open))
+        return len(self.taken) + (int(np.count_nonzero(self.open)) if self._loose else len(self._apart()))
+
+    def _apart(self) -> list[int]:
+        """The most open rows that can be had together: the first, and always the next that may be taken."""
+        found = []
         for first, last in zip(self._bounds, self._bounds[1:], strict=False):
-            places = self._place[first:last][self.open[first:last]]
+            rows = np.flatnonzero(self.open[first:last]) + first
+            places = self._place[rows]
             at = 0
             while at < len(places):
-                n += 1
+                found.append(int(rows[at]))
                 at = int(np.searchsorted(places, places[at] + self._gap, side="left"))
-        return n
+        return found
 
 
 class Spaced:

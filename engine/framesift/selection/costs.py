@@ -89,7 +89,8 @@ class Costs:
 
     def row(self, candidate: int) -> F32:
         """(columns,) all costs of a candidate."""
-        return self._costs[self.hold(np.array([candidate]))[0]].copy()
+        found: F32 = self._costs[self.hold(np.array([candidate]))[0]]
+        return found.copy()
 
     def hold(self, which: I64) -> I64:
         """Have the costs of at most `at_once` candidates at hand; gives their places."""
@@ -128,9 +129,7 @@ class Costs:
             at = clients.start
             points, targets = (self._points[at:], out[at:]) if mirror else (self._points, out)
             used = np.arange(n - at) if mirror else rows
-            self._kernels.pair_costs(
-                points, used, block, self.scale, self.order, targets, at, mirror
-            )
+            self._kernels.pair_costs(points, used, block, self.scale, self.order, targets, at, mirror)
 
         in_threads(fill, *((len(slices), 1) if x is None else (n, _CLIENTS)))
 
@@ -144,7 +143,9 @@ def scale_for(matrix: Readable, kernels: Kernels) -> float:
             origin[:] = block[:1]
         largest = max(largest, float(kernels.assign(block, origin)[1].max()))
     if not np.isfinite(largest):
-        raise UsageError("x holds numbers so large that their squared distances exceed float32; scale it down")
+        raise UsageError(
+            "x holds numbers so large that their squared distances exceed float32; scale it down"
+        )
     # No distance is more than twice the largest from the first row: a factor of 4, and one of 2 for rounding.
     return 1.0 if largest == 0 else 2.0 ** max(-126, min(126, -(math.frexp(largest)[1] + 3)))
 

@@ -117,7 +117,7 @@ def coverage(
     if min_gap < 0:
         raise UsageError(f"min_gap must not be negative, got {min_gap}")
     problem = _problem(x, n, order, preselected, weights, candidates, min_gap, seed, device, max_bytes)
-    return problem.solve(n, max_swaps)
+    return _answer(problem, problem.solve(n, max_swaps))
 
 
 def facility_location(
@@ -142,9 +142,12 @@ def facility_location(
     """
     rows = np.arange(_n_rows(x))
     problem = _problem(x, n, 1, preselected, weights, rows, 0, seed, device, max_bytes)
-    if len(rows) <= exact_to:
-        return problem.solve(n, 0)
-    return problem.solve(n, 0, np.random.Generator(np.random.Philox(seed)))
+    rng = np.random.Generator(np.random.Philox(seed)) if len(rows) > exact_to else None
+    return _answer(problem, problem.solve(n, 0, rng))
+
+
+def _answer(problem: "Problem", picks: I64) -> tuple[I64, F32]:
+    return picks, np.sqrt(problem.nearest(np.concatenate([picks, problem.preselected]))[1])
 
 
 def _n_rows(x: Any) -> int:
@@ -178,8 +181,6 @@ def _problem(
     elif candidates < 1:
         raise UsageError(f"candidates must be rows, or how many at most, got {candidates}")
     usable[before] = False
-    if isinstance(candidates, int | np.integer):
-        usable = _thinned(usable, max(int(candidates), n), seed)
     line = Line(usable)
     chooser = Chooser(line, Gap(min_gap, "frames"))
     chooser.block_around(0, before, line.time_s[before])
@@ -189,9 +190,17 @@ def _problem(
             f"n must be from 1 to the number of candidates that are not preselected, got {n = }, "
             f"{n_rows} rows, {len(before)} preselected and {chooser.capacity} that can be picked{apart}"
         )
-    rows = np.flatnonzero(chooser.open)
+    most = int(candidates) if isinstance(candidates, int | np.integer) else n_rows
+    rows = chooser.draw(most, n, np.random.Generator(np.random.Philox(seed)))
     return Problem(
-        matrix, rows, before, _as_weights(weights, n_rows), order, Spaced(chooser, rows, n), kernels, max_bytes
+        matrix,
+        rows,
+        before,
+        _as_weights(weights, n_rows),
+        order,
+        Spaced(chooser, rows, n),
+        kernels,
+        max_bytes,
     )
 
 
@@ -207,25 +216,14 @@ def check_order(order: int) -> None:
         raise UsageError(f"order must be a whole number from 1 to {MAX_ORDER}, got {order!r}")
 
 
-def _thinned(usable: Bools, most: int, seed: int) -> Bools:
-    """At most *most* of the usable rows: one of each of so many equal parts of them, drawn at random."""
-    rows = np.flatnonzero(usable)
-    if len(rows) <= most:
-        return usable
-    rng = np.random.Generator(np.random.Philox(seed))
-    bounds = np.arange(most + 1) * len(rows) // most
-    drawn = rows[rng.integers(bounds[:-1], bounds[1:])]
-    thinned = np.zeros_like(usable)
-    thinned[drawn] = True
-    return thinned
-
-
 def _as_weights(weights: Any, n_rows: int) -> F32:
     if weights is None:
         return np.ones(n_rows, np.float32)
     array = np.asarray(weights)
     if array.shape != (n_rows,) or array.dtype.kind not in "biuf":
-        raise UsageError(f"weights must be {n_rows} numbers, one a row, got {array.dtype = }, {array.shape = }")
+        raise UsageError(
+            f"weights must be {n_rows} numbers, one a row, got {array.dtype = }, {array.shape = }"
+        )
     found = array.astype(np.float32)
     if not np.isfinite(found).all() or (found < 0).any():
         raise UsageError("weights must be finite and not negative")
@@ -249,20 +247,12 @@ class Problem:
     kernels: Kernels
     max_bytes: int
 
-    def solve(
-        self, n: int, max_swaps: int | None = None, rng: np.random.Generator | None = None
-    ) -> tuple[I64, F32]:
-        """Pick *n*: rows, in the order in which greedy picks them, and what `coverage` returns beside.
-
-        With *rng* by stochastic greedy.
-        """
-        costs = Costs(
-            self.matrix, self.candidates, self.order, self.weights, self.kernels, self.max_bytes
-        )
+    def solve(self, n: int, max_swaps: int | None = None, rng: np.random.Generator | None = None) -> I64:
+        """Pick *n* rows, in the order in which greedy picks them. With *rng* by stochastic greedy."""
+        costs = Costs(self.matrix, self.candidates, self.order, self.weights, self.kernels, self.max_bytes)
         base = np.ones(self.matrix.shape[0], np.float32)  # above any cost
-        sqdist = self._to_nearest(self.preselected)
         if len(self.preselected):
-            base = power(sqdist, costs.scale, self.order)
+            base = power(self.nearest(self.preselected)[1], costs.scale, self.order)
         base = costs.padded(base)
         m = len(self.candidates)
         if rng is None:
@@ -271,23 +261,22 @@ class Problem:
             picks = _stochastic(costs, base, self.rules, n, m, rng)
         if max_swaps != 0:
             picks = _refine(costs, base, picks, self.rules, self.kernels, max_swaps, m)
-        rows = self.candidates[picks]
-        return rows, np.sqrt(np.minimum(sqdist, self._to_nearest(rows)))
+        return self.candidates[picks]
 
-    def _to_nearest(self, rows: I64) -> F32:
-        """(rows,) squared distance to the nearest of some rows; infinity, if there are none."""
+    def nearest(self, rows: I64) -> tuple[I32, F32]:
+        """(rows,) which of some rows is nearest to each, and its squared distance; -1, infinity if there are none."""
         n = self.matrix.shape[0]
-        found = np.full(n, np.inf, np.float32)
+        labels, sqdist = np.full(n, -1, np.int32), np.full(n, np.inf, np.float32)
         if len(rows):
             centers = self.matrix.take(rows).astype(np.float32)
             slices = self.matrix.slices
 
             def lower(s: slice) -> None:
                 at = slices[s.start]
-                found[at] = self.kernels.assign(self.matrix.read(at), centers)[1]
+                labels[at], sqdist[at] = self.kernels.assign(self.matrix.read(at), centers)
 
             in_threads(lower, len(slices), 1)
-        return found
+        return labels, sqdist
 
 
 def greedy(
@@ -327,9 +316,7 @@ def greedy(
     return picks
 
 
-def _stochastic(
-    costs: Costs, near: F32, rules: Rules, n: int, m: int, rng: np.random.Generator
-) -> list[int]:
+def _stochastic(costs: Costs, near: F32, rules: Rules, n: int, m: int, rng: np.random.Generator) -> list[int]:
     size = int(np.ceil(m / n * np.log(1 / _MISSED)))
     picks: list[int] = []
     while len(picks) < n:
@@ -363,7 +350,7 @@ def _refine(
         if since == 0:
             kernels.nearest_two(picked, replaced, base, near, second, slot, other)
             loss = costs.weights * (second.astype(np.float64) - near)
-            removal = np.bincount(slot, loss, k + 1)[:k]
+            removal = np.bincount(slot, loss, k + 1)[:k].astype(np.float64)
             least = -_IMPROVES * float((costs.weights * near.astype(np.float64)).sum())
         block = everyone[start : start + _BLOCK]
         if start % max(_BLOCK, costs.at_once // _BLOCK * _BLOCK) == 0:

@@ -10,7 +10,6 @@ from ._lanes import LANES, below, saved
 from ._rows import distances, fetch
 from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
-
 _PANEL_ELEMENTS = 2**17
 """Of clients, that the second cache keeps beside what passes."""
 
@@ -136,9 +135,7 @@ def replace_pick(
 
 
 @kernel
-def _take(
-    cost: np.float32, t: int, i: int, near: F32, second: F32, slot: I32, other: I32
-) -> None:
+def _take(cost: np.float32, t: int, i: int, near: F32, second: F32, slot: I32, other: I32) -> None:
     """Pick t as the nearest or second of client i, if it is."""
     if cost < near[i]:
         second[i], other[i] = near[i], slot[i]

@@ -3,9 +3,7 @@
 from .. import F32, I32
 
 
-def nearest_two(
-    picked: F32, replaced: int, base: F32, near: F32, second: F32, slot: I32, other: I32
-) -> None:
+def nearest_two(picked: F32, replaced: int, base: F32, near: F32, second: F32, slot: I32, other: I32) -> None:
     """Bring up to date which picks are nearest to the clients, after one of them was replaced.
 
     Parameters
