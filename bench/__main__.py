@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, kernels, memory, modes, start
+from . import decode, kernels, memory, modes, quality, start
 from .record import Machine, table
 
 SUITES = {
@@ -14,6 +14,7 @@ SUITES = {
     "modes": modes.run,
     "memory": memory.run,
     "kernels": kernels.run,
+    "quality": quality.run,
     "start": start.run,
 }
 

@@ -21,6 +21,7 @@ from framesift.selection import kmeans as our_kmeans
 from framesift_kernels import load
 
 from . import rooflines
+from .kernels_coverage import coverage_rows
 from .kernels_masks import mask_rows
 from .peers import clustering, mundig, plain
 
@@ -40,6 +41,7 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     _kcenter_in_blocks(bench, *_BLOCKS[size])
     _lloyd(bench, *_CLUSTERS[size])
     _mini_batches(bench, *_CLUSTERS[size])
+    coverage_rows(bench, size, vectors)
     mask_rows(bench, size)
     return bench.measurements, bench.rows
 
