@@ -96,7 +96,9 @@ def test_any_lattice_matches_naive(n: int, d: int, levels: int, order: int, data
     before = data.draw(st.lists(st.integers(0, n - 1), max_size=2, unique=True)) if n > 4 else []
     weights = rng.integers(0, 4, n)
     k = data.draw(st.integers(1, min(n - len(before), 5)))
-    found = coverage(x, k, order=order, preselected=before, weights=weights)[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_FIRST_BATCH", data.draw(st.sampled_from([1, 3, 64])))
+        found = coverage(x, k, order=order, preselected=before, weights=weights)[0]
     assert found.tolist() == plain(x, k, order, before, weights)
 
 
@@ -229,12 +231,20 @@ def test_what_is_held_stays_within_its_budget() -> None:
     x = make("uniform", 400, 3)
     matrix = framesift.features.matrix.as_matrix(x, 2**30)
     kernels = framesift.machine.load_kernels("cpu")
+
+    def make_costs(budget: int) -> costs_of.Costs:
+        return costs_of.Costs(matrix, np.arange(400), 2, np.ones(400, np.float32), kernels, budget)
+
+    whole = make_costs(2**30)
+    expected = whole._costs[whole.hold(np.arange(400))]
     for budget in (400 * 4 * 100, 400 * 4 * 400):
-        held = costs_of.Costs(matrix, np.arange(400), 2, np.ones(400, np.float32), kernels, budget)
+        held = make_costs(budget)
         assert held._costs.nbytes <= budget
-        for which in (np.arange(held.at_once), np.arange(399, 399 - held.at_once, -1), np.array([5])):
-            rows = held._costs[held.hold(which)]
-            np.testing.assert_array_equal(rows[:, 0], [held.row(int(j))[0] for j in which])
+        together = np.random.default_rng(0).permutation(400)[: held.at_once]
+        for turn in range(40):
+            which = (together + 29 * turn) % 400
+            np.testing.assert_array_equal(held._costs[held.hold(which)], expected[which])
+            np.testing.assert_array_equal(held.row(turn), expected[turn])
 
 
 # Many candidates --------------------------------------------------------------------------------------------------

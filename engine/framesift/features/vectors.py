@@ -15,6 +15,9 @@ from ..machine import count_threads
 
 T = TypeVar("T")
 
+_ROWS, _STORED_ROWS = 1024, 4096
+"""Of a block of vectors in memory, and of ones in a store."""
+
 
 class Vectors(Protocol):
     """(n, d) rows, uint8 or float32, in blocks whose bounds depend on the data alone."""
@@ -107,7 +110,7 @@ class Table:
     @property
     def slices(self) -> list[slice]:
         """The blocks: from a store about a chunk each."""
-        n, step = self.shape[0], 4096 if self.in_memory is None else 1024
+        n, step = self.shape[0], _STORED_ROWS if self.in_memory is None else _ROWS
         return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
     def read(self, rows: slice) -> Rows:
