@@ -96,7 +96,7 @@ class Costs:
         """Have the costs of at most `at_once` candidates at hand; gives their places."""
         if (self._place[which] < 0).any():
             self._place[self._in_scratch] = -1
-            missing = which[self._place[which] < 0]
+            missing = np.unique(which[self._place[which] < 0])
             kept = missing[: self._most_kept - self._n_kept]
             self._fill(kept, self._n_kept)
             self._n_kept += len(kept)
