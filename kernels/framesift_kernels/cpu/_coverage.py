@@ -96,7 +96,9 @@ def best_swaps(
             continue
         row = rows[b]
         shared = 0.0
-        moved[:k], moved[k] = removal, 0
+        for t in range(k):
+            moved[t] = removal[t]
+        moved[k] = 0
         for at in range(0, len(near), LANES):
             found = below(costs, row, at, second)
             while found:
@@ -109,7 +111,8 @@ def best_swaps(
                 else:
                     moved[slot[i]] += weight * (cost - second[i])
         for t in range(k):
-            if only[b] in (-1, t) and (swapped[b] < 0 or shared + moved[t] < change[b]):
+            allowed = only[b] == -1 or only[b] == t
+            if allowed and (swapped[b] < 0 or shared + moved[t] < change[b]):
                 change[b], swapped[b] = shared + moved[t], t
 
 
