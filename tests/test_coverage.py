@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,20 @@ def test_what_is_held_stays_within_its_budget() -> None:
             which = (together + 29 * turn) % 400
             np.testing.assert_array_equal(held._costs[held.hold(which)], expected[which])
             np.testing.assert_array_equal(held.row(turn), expected[turn])
+
+
+def test_memory_is_what_is_said_of_it() -> None:
+    """max_bytes, 4 bytes a row and pick, 80 a row: of NumPy's arrays, on small input and tenfold."""
+    n, max_bytes = 10, 2**24
+    for rows in (2000, 20_000):
+        x = make("uniform", rows, 4)
+        coverage(x, n, candidates=300, max_bytes=max_bytes)
+        tracemalloc.start()
+        coverage(x, n, candidates=300, max_bytes=max_bytes)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        costs = min(max_bytes, 4 * 300 * rows)
+        assert costs < peak < costs + (4 * n + 80) * rows + 2**18
 
 
 # Many candidates --------------------------------------------------------------------------------------------------
