@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import compile, decode, export, isolation, kernels, memory, modes, shortcuts, start
+from . import compile, decode, export, isolation, kernels, memory, modes, quality, shortcuts, start
 from .record import Machine, table
 
 SUITES = {
@@ -18,6 +18,7 @@ SUITES = {
     "kernels": kernels.run,
     "shortcuts": shortcuts.run,
     "compile": compile.run,
+    "quality": quality.run,
     "start": start.run,
 }
 

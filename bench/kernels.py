@@ -19,6 +19,7 @@ import framesift as fs
 from framesift.features.matrix import Matrix
 
 from . import rooflines
+from .kernels_coverage import coverage_rows
 from .kernels_masks import mask_rows
 from .kernels_means import means_rows, vectors
 from .peers import mundig, plain
@@ -35,6 +36,7 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     _kcenter(bench, *_PICKS[size])
     _kcenter_in_blocks(bench, *_BLOCKS[size])
     means_rows(bench, size)
+    coverage_rows(bench, size, vectors)
     mask_rows(bench, size)
     return bench.measurements, bench.rows
 

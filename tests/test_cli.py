@@ -78,6 +78,7 @@ SELECT_DEFAULTS = {
     "exclude": None,
     "at_most": False,
     "keep_duplicates": False,
+    "order": 4,
     "size": 64,
     "start": None,
     "stop": None,

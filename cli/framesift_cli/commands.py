@@ -27,6 +27,7 @@ app = typer.Typer(
 class Method(StrEnum):
     """Ways to choose."""
 
+    coverage = "coverage"
     kmeans = "kmeans"
     coreset = "coreset"
     uniform = "uniform"
@@ -164,6 +165,9 @@ def select(
     keep_duplicates: Annotated[
         bool, typer.Option("--keep-duplicates", help="Exact duplicates may be chosen.")
     ] = False,
+    order: Annotated[
+        int, typer.Option(min=1, max=16, help="Of coverage: the higher, the more rare frames count.")
+    ] = 4,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     start: Start = None,
     stop: Stop = None,
@@ -204,6 +208,7 @@ def select(
             exclude=exclude or None,
             at_most=at_most,
             keep_duplicates=keep_duplicates,
+            order=order,
             size=size,
             start=start,
             stop=stop,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .pipeline import extract
     from .progress import Progress
     from .selection.choice import select
+    from .selection.coverage import coverage, facility_location
     from .selection.kcenter import kcenter_greedy
     from .selection.kmeans import KMeans, kmeans
     from .selection.result import SelectedFrame, SelectedSource, Selection, read_selection
@@ -28,10 +29,12 @@ __all__ = [
     "SelectedFrame",
     "SelectedSource",
     "Selection",
+    "coverage",
     "describe",
     "describe_store",
     "export",
     "extract",
+    "facility_location",
     "index",
     "kcenter_greedy",
     "kmeans",
@@ -52,10 +55,12 @@ _MODULES = {
     "SelectedFrame": "selection.result",
     "SelectedSource": "selection.result",
     "Selection": "selection.result",
+    "coverage": "selection.coverage",
     "describe": "inspection",
     "describe_store": "inspection",
     "export": "export.exporting",
     "extract": "pipeline",
+    "facility_location": "selection.coverage",
     "index": "index",
     "kcenter_greedy": "selection.kcenter",
     "kmeans": "selection.kmeans",

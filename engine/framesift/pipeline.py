@@ -26,6 +26,7 @@ def extract(
     exclude: PathLike | Iterable[PathLike] | None = None,
     at_most: bool = False,
     keep_duplicates: bool = False,
+    order: int = 4,
     size: int = 64,
     start: str | float | Position | None = None,
     stop: str | float | Position | None = None,
@@ -64,7 +65,7 @@ def extract(
         picture_crop=picture_crop,
         threads=threads,
     )
-    check_choice(n, method, min_gap, seed)
+    check_choice(n, method, min_gap, seed, order)
     exclude = check_excluded(exclude)
     with index(
         inputs,
@@ -95,6 +96,7 @@ def extract(
             exclude=exclude,
             at_most=at_most,
             keep_duplicates=keep_duplicates,
+            order=order,
             device=device,
             progress=progress,
         )

@@ -111,6 +111,36 @@ class Kernels(Protocol):
         reached: F32,
     ) -> int: ...
 
+    def pair_costs(
+        self,
+        x: Rows,
+        rows: I64,
+        clients: F32,
+        scale: float,
+        order: int,
+        out: F32,
+        first: int,
+        mirror: bool,
+    ) -> None: ...
+
+    def cost_gains(self, costs: F32, rows: I64, near: F32, weights: F32) -> F64: ...
+
+    def swap_changes(
+        self,
+        costs: F32,
+        rows: I64,
+        near: F32,
+        second: F32,
+        slot: I32,
+        weights: F32,
+        removal: F64,
+        only: I32,
+    ) -> tuple[F64, I32]: ...
+
+    def nearest_two(
+        self, picked: F32, replaced: int, base: F32, near: F32, second: F32, slot: I32, other: I32
+    ) -> None: ...
+
     def rle_encode(self, mask: U8, columns: bool) -> I64: ...
 
     def rle_decode(self, counts: I64, mask: U8, columns: bool) -> None: ...

@@ -53,14 +53,19 @@ class Pixels:
         n_planes = 3 if self.has_color else 1
         return sum(self.index.records[s].n_rows for s in self.sources), n_planes * height * width
 
-    def blocks(self) -> Iterator[tuple[int, Rows]]:
-        """First row and rows of each block, in order."""
+    @property
+    def in_memory(self) -> U8 | None:
+        """All rows, if they may lie in memory."""
         n, d = self.shape
         if self._cache is None and n * d <= _IN_MEMORY_BYTES:
             self._cache = np.empty((n, d), np.uint8)
             for start, block in self._read():
                 self._cache[start : start + len(block)] = block
-        if self._cache is None:
+        return self._cache
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """First row and rows of each block, in order."""
+        if self.in_memory is None or self._cache is None:
             yield from self._read()
             return
         for _, _, start, stop in self._chunks():
@@ -68,10 +73,8 @@ class Pixels:
 
     def take(self, rows: I64) -> Rows:
         """Some rows; *rows* increase."""
-        n, d = self.shape
-        if n * d > _IN_MEMORY_BYTES:
-            return take_from_blocks(self._read(rows), rows)
-        return take_from_blocks(self.blocks(), rows) if self._cache is None else self._cache[rows]
+        whole = self.in_memory
+        return take_from_blocks(self._read(rows), rows) if whole is None else whole[rows]
 
     def _read(self, rows: I64 | None = None) -> Iterator[tuple[int, U8]]:
         """The store's chunks; with *rows* only those that some of them lie in."""

@@ -7,11 +7,14 @@ from .chroma import chroma
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
 from .difference_hash import difference_hash
+from .cost_gains import cost_gains
 from .lower_distances import lower_distances
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
 from .luminance import luminance
 from .motion_energy import motion_energy
+from .nearest_two import nearest_two
+from .pair_costs import pair_costs
 from .pick_farthest import pick_farthest
 from .picture import picture
 from .picture_at import picture_at
@@ -26,6 +29,7 @@ from .rle_overlaps import rle_overlaps
 from .rle_to_string import rle_to_string
 from .rle_value_changes import rle_value_changes
 from .sharpness import sharpness
+from .swap_changes import swap_changes
 from .thumbnail import thumbnail
 from .xxh3 import xxh3
 
@@ -37,11 +41,14 @@ __all__ = [
     "cluster_sums",
     "content_hash",
     "difference_hash",
+    "cost_gains",
     "lower_distances",
     "lower_grouped",
     "lower_nearest",
     "luminance",
     "motion_energy",
+    "nearest_two",
+    "pair_costs",
     "pick_farthest",
     "picture",
     "picture_at",
@@ -56,6 +63,7 @@ __all__ = [
     "rle_to_string",
     "rle_value_changes",
     "sharpness",
+    "swap_changes",
     "thumbnail",
     "xxh3",
 ]
