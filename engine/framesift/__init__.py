@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from .pipeline import extract
     from .progress import Progress
     from .selection.choice import select
+    from .selection.duplicates import DuplicateGroups, near_duplicates
     from .selection.kcenter import kcenter_greedy
     from .selection.kmeans import KMeans, kmeans
+    from .selection.neighbours import nearest, similarity, typicality
     from .selection.result import SelectedFrame, SelectedSource, Selection, read_selection
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DuplicateGroups",
     "Index",
     "KMeans",
     "Progress",
@@ -34,14 +37,19 @@ __all__ = [
     "kcenter_greedy",
     "kmeans",
     "masks",
+    "near_duplicates",
+    "nearest",
     "open_index",
     "read_selection",
     "select",
+    "similarity",
+    "typicality",
     "verify",
 ]
 
 # Each name is imported when it is first asked for: an index needs no Pillow, and k-means no decoder.
 _MODULES = {
+    "DuplicateGroups": "selection.duplicates",
     "Index": "index",
     "KMeans": "selection.kmeans",
     "Progress": "progress",
@@ -55,9 +63,13 @@ _MODULES = {
     "index": "index",
     "kcenter_greedy": "selection.kcenter",
     "kmeans": "selection.kmeans",
+    "near_duplicates": "selection.duplicates",
+    "nearest": "selection.neighbours",
     "open_index": "index",
     "read_selection": "selection.result",
     "select": "selection.choice",
+    "similarity": "selection.neighbours",
+    "typicality": "selection.neighbours",
     "verify": "inspection",
 }
 

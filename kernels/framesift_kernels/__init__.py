@@ -71,6 +71,14 @@ class Kernels(Protocol):
         self, x: Rows, rows: I64, centers: F32, applied: I32, sqdist: F32, nearest: I32
     ) -> int: ...
 
+    def nearest(
+        self, x: Rows, y: Rows, first_x: int, first_y: int, keys_x: U64, keys_y: U64
+    ) -> None: ...
+
+    def lead(
+        self, x: Rows, first: int, beyond: float, sqdist: F32, labels: I32, leaders: I64
+    ) -> int: ...
+
     def pick_farthest(
         self,
         x: Rows,

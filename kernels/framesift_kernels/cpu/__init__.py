@@ -5,11 +5,13 @@ from .assign_sums import assign_sums
 from .bounded_sums import bounded_sums
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
+from .lead import lead
 from .lower_distances import lower_distances
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
 from .luminance import luminance
 from .motion_energy import motion_energy
+from .nearest import nearest
 from .pick_farthest import pick_farthest
 from .picture import picture
 from .potentials import potentials
@@ -30,11 +32,13 @@ __all__ = [
     "bounded_sums",
     "cluster_sums",
     "content_hash",
+    "lead",
     "lower_distances",
     "lower_grouped",
     "lower_nearest",
     "luminance",
     "motion_energy",
+    "nearest",
     "pick_farthest",
     "picture",
     "potentials",
