@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from .selection.kcenter import kcenter_greedy
     from .selection.kmeans import KMeans, kmeans
     from .selection.neighbours import nearest, similarity, typicality
+    from .selection.objectives import Balance, Diversity, Weights
+    from .selection.product import product_greedy
     from .selection.result import SelectedFrame, SelectedSource, Selection, read_selection
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Balance",
+    "Diversity",
     "DuplicateGroups",
     "Index",
     "KMeans",
@@ -29,6 +33,7 @@ __all__ = [
     "SelectedFrame",
     "SelectedSource",
     "Selection",
+    "Weights",
     "describe",
     "describe_store",
     "export",
@@ -40,6 +45,7 @@ __all__ = [
     "near_duplicates",
     "nearest",
     "open_index",
+    "product_greedy",
     "read_selection",
     "select",
     "similarity",
@@ -49,6 +55,8 @@ __all__ = [
 
 # Each name is imported when it is first asked for: an index needs no Pillow, and k-means no decoder.
 _MODULES = {
+    "Balance": "selection.objectives",
+    "Diversity": "selection.objectives",
     "DuplicateGroups": "selection.duplicates",
     "Index": "index",
     "KMeans": "selection.kmeans",
@@ -56,6 +64,7 @@ _MODULES = {
     "SelectedFrame": "selection.result",
     "SelectedSource": "selection.result",
     "Selection": "selection.result",
+    "Weights": "selection.objectives",
     "describe": "inspection",
     "describe_store": "inspection",
     "export": "export.exporting",
@@ -66,6 +75,7 @@ _MODULES = {
     "near_duplicates": "selection.duplicates",
     "nearest": "selection.neighbours",
     "open_index": "index",
+    "product_greedy": "selection.product",
     "read_selection": "selection.result",
     "select": "selection.choice",
     "similarity": "selection.neighbours",

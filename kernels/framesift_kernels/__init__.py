@@ -93,6 +93,20 @@ class Kernels(Protocol):
         reached: F32,
     ) -> int: ...
 
+    def product_scores(
+        self,
+        added: F32,
+        sums: F64,
+        strengths: F64,
+        labels: I32,
+        tables: F64,
+        closed: U8,
+        rows: slice,
+        scores: F64,
+    ) -> int: ...
+
+    def balance_logs(self, rows: F32, sums: F64, target: F64) -> F64: ...
+
     def rle_encode(self, mask: U8, columns: bool) -> I64: ...
 
     def rle_decode(self, counts: I64, mask: U8, columns: bool) -> None: ...

@@ -243,3 +243,10 @@ def similarity(
 def _scale(distances: npt.NDArray[np.float64]) -> float:
     """Their mean; anything, where all are 0."""
     return float(distances.mean()) or 1.0 if distances.size else 1.0
+
+
+def sqdist_to_others(x: Rows, kernels: Kernels) -> F32:
+    """Squared distance of each of at least two rows to the nearest other."""
+    matrix = Matrix(x, "x", len(x))
+    keys = _without_themselves(_nearest_others(matrix, 2, kernels, 0))
+    return (keys[:, 0] >> np.uint64(32)).astype(np.uint32).view(np.float32)

@@ -2,6 +2,7 @@
 
 from .assign import assign
 from .assign_sums import assign_sums
+from .balance_logs import balance_logs
 from .bounded_sums import bounded_sums
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
@@ -15,6 +16,7 @@ from .nearest import nearest
 from .pick_farthest import pick_farthest
 from .picture import picture
 from .potentials import potentials
+from .product_scores import product_scores
 from .rle_box import rle_box
 from .rle_decode import rle_decode
 from .rle_encode import rle_encode
@@ -29,6 +31,7 @@ from .thumbnail import thumbnail
 __all__ = [
     "assign",
     "assign_sums",
+    "balance_logs",
     "bounded_sums",
     "cluster_sums",
     "content_hash",
@@ -42,6 +45,7 @@ __all__ = [
     "pick_farthest",
     "picture",
     "potentials",
+    "product_scores",
     "rle_box",
     "rle_decode",
     "rle_encode",
