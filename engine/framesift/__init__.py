@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import masks
+    from . import lightly, masks
     from .export.exporting import export
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
@@ -41,6 +41,7 @@ __all__ = [
     "index",
     "kcenter_greedy",
     "kmeans",
+    "lightly",
     "masks",
     "near_duplicates",
     "nearest",
@@ -107,4 +108,5 @@ def _lazily(name: str, module: str) -> property:
 for _name, _module in _MODULES.items():
     setattr(_Package, _name, _lazily(_name, _module))
 _Package.masks = property(lambda _: import_module(f"{__name__}.masks"), lambda _, value: None)  # type: ignore[attr-defined]
+_Package.lightly = property(lambda _: import_module(f"{__name__}.lightly"), lambda _, value: None)  # type: ignore[attr-defined]
 sys.modules[__name__].__class__ = _Package

@@ -95,7 +95,9 @@ def _nearest(left: Matrix, right: Matrix, k: int, kernels: Kernels, max_bytes: i
         rows, own = left.read(part), keys[part]
         for start, block in _blocks(right):
 
-            def lower(s: slice, rows: Rows = rows, own: U64 = own, start: int = start, block: Rows = block) -> None:
+            def lower(
+                s: slice, rows: Rows = rows, own: U64 = own, start: int = start, block: Rows = block
+            ) -> None:
                 kernels.nearest(rows[s], block, 0, start, own[s], nothing)
 
             in_threads(lower, len(rows), _slice_rows(len(rows)))
@@ -173,7 +175,8 @@ def _without_themselves(keys: U64) -> U64:
     n, k = keys.shape
     own = (keys & np.uint64(2**32 - 1)) == np.arange(n, dtype=np.uint64)[:, None]
     own[~own.any(axis=1), -1] = True
-    return keys[~own].reshape(n, k - 1)
+    left: U64 = keys[~own].reshape(n, k - 1)
+    return left
 
 
 def typicality(
@@ -207,9 +210,10 @@ def typicality(
     n = matrix.shape[0]
     if n < 2:
         return np.ones(n, np.float32)
-    found = nearest(matrix.array, None, min(n_neighbors, n - 1), device=device, max_bytes=max_bytes)[1]
-    distances = found.astype(np.float64)
-    return np.exp(-distances / _scale(distances)).mean(axis=1).astype(np.float32)
+    near = nearest(matrix.array, None, min(n_neighbors, n - 1), device=device, max_bytes=max_bytes)[1]
+    distances = near.astype(np.float64)
+    found: F32 = np.exp(-distances / _scale(distances)).mean(axis=1).astype(np.float32)
+    return found
 
 
 def similarity(

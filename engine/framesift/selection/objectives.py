@@ -63,7 +63,9 @@ class Weights:
             numbers = np.ascontiguousarray(array, np.float32)
         if not (np.isfinite(numbers) & (numbers >= 0)).all():
             at = int(np.flatnonzero(~(np.isfinite(numbers) & (numbers >= 0)))[0])
-            raise UsageError(f"weights must be finite and not negative, got {array[at]} in row {at}; add an offset")
+            raise UsageError(
+                f"weights must be finite and not negative, got {array[at]} in row {at}; add an offset"
+            )
         return numbers
 
 

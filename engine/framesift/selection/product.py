@@ -81,7 +81,9 @@ def product_greedy(
         greedy.closed[~mask] = 1
     left = int(np.count_nonzero(greedy.closed == 0))
     if not 0 <= n <= left:
-        raise UsageError(f"n must be from 0 to the number of rows that may be picked, got {n = } and {left} rows")
+        raise UsageError(
+            f"n must be from 0 to the number of rows that may be picked, got {n = } and {left} rows"
+        )
     picks: list[int] = []
     while len(picks) < n and (row := greedy.pick()) is not None:
         picks.append(row)
@@ -315,9 +317,7 @@ class _Sum:
 class _Shares:
     """A balance: rows of classes, of which many may be equal, and what the picks have of each class."""
 
-    def __init__(
-        self, strength: float, rows: F32, target: F64, preselected: I64, kernels: Kernels
-    ) -> None:
+    def __init__(self, strength: float, rows: F32, target: F64, preselected: I64, kernels: Kernels) -> None:
         order = np.argsort(target, kind="stable")  # equal ones together, as the kernel wants them
         self._strength, self._target, self._kernels = strength, target[order], kernels
         self._kinds, self.labels = _distinct(np.ascontiguousarray(rows[:, order]))

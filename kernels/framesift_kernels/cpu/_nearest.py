@@ -105,7 +105,7 @@ def _offer_lanes(
 
 
 @kernel
-def _offer(keys: U64, i: int, key: np.uint64) -> None:  # INOUT (n, k) heaps, the largest first
+def _offer(keys: U64, i: int | np.int64, key: np.uint64) -> None:  # INOUT (n, k) heaps, the largest first
     """Exchange the largest of a heap for *key*, if that is smaller."""
     k = keys.shape[1]
     if key >= keys[i, 0]:

@@ -44,9 +44,7 @@ def product_scores(
         Of the candidates the first with the highest score; -1 if there is none.
     """
     best, lanes = np.empty(1, np.int64), np.empty(_LANES)
-    _score(
-        added, sums, strengths, labels, tables, closed, rows.start, rows.stop, scores, lanes, best
-    )
+    _score(added, sums, strengths, labels, tables, closed, rows.start, rows.stop, scores, lanes, best)
     return int(best[0])
 
 
