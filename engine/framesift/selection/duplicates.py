@@ -61,7 +61,10 @@ def near_duplicates(
     matrix = as_matrix(x, max_bytes)
     if not 0 <= radius < np.inf:
         raise UsageError(f"radius must be finite and not negative, got {radius}")
-    beyond = _least_square(float(np.nextafter(radius, np.inf)))
+    beyond = np.float32(radius)
+    if float(beyond) <= radius:
+        beyond = np.nextafter(beyond, np.float32(np.inf))  # the smallest distance above the radius
+    beyond = _least_square(float(beyond))
     n, d = matrix.shape
     labels, sqdist = np.zeros(n, np.int32), np.full(n, np.inf, np.float32)
     leaders, vectors = np.empty(n, np.int64), _Growing(d)

@@ -202,7 +202,7 @@ class _Greedy:
             )
             top = exact[at]
             if top >= floor:
-                self._slack = float(bound - top) if np.isfinite(bound - top) else 0.0
+                self._slack = float(bound - top) if np.isfinite([bound, top]).all() else 0.0
                 return int(rows[at])
             floor = top
             rows = np.flatnonzero(scores >= floor)
