@@ -26,7 +26,9 @@ def rows(n: int, d: int, dtype: Any = np.float32, seed: int = 0, levels: int = 2
 
 
 def stored(x: Any, chunk: int) -> Any:
-    array = zarr.create_array(zarr.storage.MemoryStore(), shape=x.shape, chunks=(chunk, x.shape[1]), dtype=x.dtype)
+    array = zarr.create_array(
+        zarr.storage.MemoryStore(), shape=x.shape, chunks=(chunk, x.shape[1]), dtype=x.dtype
+    )
     array[:] = x
     return array
 
@@ -85,7 +87,9 @@ def test_threads_chunks_and_memory_change_no_bit(monkeypatch: pytest.MonkeyPatch
 def test_unusable_arguments_are_named() -> None:
     x = rows(5, 3)
     for k in (0, 6):
-        with pytest.raises(UsageError, match=f"k must be from 1 to the number of rows of y, got k = {k} and 5"):
+        with pytest.raises(
+            UsageError, match=f"k must be from 1 to the number of rows of y, got k = {k} and 5"
+        ):
             nearest(x, x, k)
     with pytest.raises(UsageError, match="number of other rows, got k = 5 and 4"):
         nearest(x, None, 5)
@@ -121,7 +125,9 @@ def test_scores_of_one_row_and_of_equal_rows_are_one() -> None:
     assert_array_equal(typicality(rows(1, 3)), 1)
     assert_array_equal(typicality(np.ones((5, 3))), 1)
     assert_array_equal(similarity(np.ones((5, 3)), np.ones((2, 3))), 1)
-    assert_array_equal(lightly_mundig.Similarity(np.ones((5, 3), "f4")).calculate_similarity(np.ones((2, 3), "f4")), 1)
+    assert_array_equal(
+        lightly_mundig.Similarity(np.ones((5, 3), "f4")).calculate_similarity(np.ones((2, 3), "f4")), 1
+    )
     assert len(typicality(np.empty((0, 3)))) == 0
 
 
@@ -129,7 +135,12 @@ def test_scores_of_one_row_and_of_equal_rows_are_one() -> None:
 
 
 @check
-@given(st.integers(0, 30), st.sampled_from([0, 1, 1.5, 2, 2.5]), st.sampled_from([np.uint8, np.float32]), st.data())
+@given(
+    st.integers(0, 30),
+    st.sampled_from([0, 1, 1.5, 2, 2.5]),
+    st.sampled_from([np.uint8, np.float32]),
+    st.data(),
+)
 def test_groups_are_those_of_leaders_in_order(n: int, radius: float, dtype: Any, data: Any) -> None:
     seed = data.draw(st.integers(0, 2**32))
     x = np.random.default_rng(seed).integers(0, 4, (n, 2)).astype(dtype)
@@ -141,7 +152,9 @@ def test_groups_are_those_of_leaders_in_order(n: int, radius: float, dtype: Any,
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_groups_do_not_depend_on_batches_and_keep_their_promise(monkeypatch: pytest.MonkeyPatch, dtype: Any) -> None:
+def test_groups_do_not_depend_on_batches_and_keep_their_promise(
+    monkeypatch: pytest.MonkeyPatch, dtype: Any
+) -> None:
     walk = np.random.default_rng(0).normal(size=(3000, 6)).cumsum(axis=0)
     x = (walk - walk.min()).astype(dtype)
     radius = 8.0

@@ -57,7 +57,9 @@ def test_any_objectives_pick_what_the_plain_procedure_picks(data: Any) -> None:
     several = st.lists(strength, max_size=2)
     given: dict[str, Any] = {
         "diversity": [(rng.normal(size=(n, 3)).astype(np.float32), s) for s in data.draw(several)],
-        "weights": [((rng.random(n) * (rng.random(n) < 0.9)).astype(np.float32), s) for s in data.draw(several)],
+        "weights": [
+            ((rng.random(n) * (rng.random(n) < 0.9)).astype(np.float32), s) for s in data.draw(several)
+        ],
         "balance": [
             (rng.random((n, 4)).astype(np.float32), rng.dirichlet(np.ones(4)), s) for s in data.draw(several)
         ],
@@ -174,7 +176,11 @@ def test_weights_end_it() -> None:
         ([Weights(values=[[1, 2]])], {}, "column of numbers"),
         ([Weights(values=["a"])], {}, "column of numbers"),
         ([Weights(values=[1, 2], strength=np.inf)], {}, "strength must be finite, got inf"),
-        ([Diversity(x=rows(5, 2), min_distance=-1)], {}, "min_distance must be finite and not negative, got -1"),
+        (
+            [Diversity(x=rows(5, 2), min_distance=-1)],
+            {},
+            "min_distance must be finite and not negative, got -1",
+        ),
         ([Balance(rows=np.ones((3, 2)), target=[1])], {}, "a column for each target"),
         ([Balance(rows=-np.ones((3, 2)), target=[1, 1])], {}, "classes must be finite and not negative"),
         ([Balance(rows=np.ones((3, 2)), target=[0, 0])], {}, "not all 0"),

@@ -145,13 +145,16 @@ class _Greedy:
 
     def pick(self) -> int | None:
         """The next row; None if there is none, or an objective ends it."""
-        for term in self._terms:
-            term.close(self.closed)
         if any(isinstance(term, _Sum) and term.reached for term in self._terms):
             return None
-        row = self._best()
-        if row is None or any(term.ends(row) for term in self._terms):
-            return None
+        while True:
+            for term in self._terms:
+                term.close(self.closed)
+            row = self._best()
+            if row is None or any(term.ends(row) for term in self._terms):
+                return None
+            if not any(term.passes_over(row) for term in self._terms):
+                break
         self.closed[row] = 1
         for term in self._terms:
             term.take(row)
@@ -258,10 +261,17 @@ class _Spread:
 
     def ends(self, row: int) -> bool:
         """Whether *row*, the best, ends the selection."""
+        return self._given.stop_at_min_distance and self._is_near(row)
+
+    def passes_over(self, row: int) -> bool:
+        """Whether *row*, the best, is not to be picked, which `close` could not know from its bound."""
+        return not self._given.stop_at_min_distance and self._is_near(row)
+
+    def _is_near(self, row: int) -> bool:
         if not self._least or not self.counts:
             return False
         self.bring_up_to_date(np.array([row]))
-        return bool(self._given.stop_at_min_distance and self._bounds.sqdist[row] < self._least)
+        return bool(self._bounds.sqdist[row] < self._least)
 
     def take(self, row: int) -> None:
         """Pick *row*."""
@@ -308,6 +318,10 @@ class _Sum:
         return (given.min_value is not None and weight < given.min_value) or (
             given.max_sum is not None and self._sum + weight > given.max_sum
         )
+
+    def passes_over(self, row: int) -> bool:
+        """Never: `close` knows."""
+        return False
 
     def take(self, row: int) -> None:
         """Pick *row*."""
