@@ -22,6 +22,7 @@ from framesift_kernels import load
 
 from . import rooflines
 from .kernels_masks import mask_rows
+from .kernels_neighbours import neighbour_rows
 from .peers import clustering, mundig, plain
 
 Row = dict[str, Any]
@@ -40,6 +41,7 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     _kcenter_in_blocks(bench, *_BLOCKS[size])
     _lloyd(bench, *_CLUSTERS[size])
     _mini_batches(bench, *_CLUSTERS[size])
+    neighbour_rows(bench, size, vectors)
     mask_rows(bench, size)
     return bench.measurements, bench.rows
 

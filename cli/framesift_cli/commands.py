@@ -161,6 +161,20 @@ def select(
     keep_duplicates: Annotated[
         bool, typer.Option("--keep-duplicates", help="Exact duplicates may be chosen.")
     ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Choose by LightlyOne's selection configuration (JSON), which says how many; without -n and --method.",
+        ),
+    ] = None,
+    skip_near: Annotated[
+        bool,
+        typer.Option(
+            "--skip-near",
+            help="With --config: pass over frames below its minimum distance and go on, instead of stopping.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     start: Start = None,
     stop: Stop = None,
@@ -200,6 +214,8 @@ def select(
             exclude=exclude or None,
             at_most=at_most,
             keep_duplicates=keep_duplicates,
+            config=config,
+            skip_near=skip_near,
             size=size,
             start=start,
             stop=stop,

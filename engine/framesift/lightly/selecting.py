@@ -96,18 +96,34 @@ def select(
     )
     n = data.count()
     before = _preselected(preselected, n)
-    allowed = _allowed(rules, data, n)
+    wanted = rules.count(n) - len(before)
+    picks = choose(rules, data, before, np.ones(n, np.bool_), wanted, skip_near=skip_near, device=device)
+    return np.concatenate([before, picks])
+
+
+def choose(
+    rules: Config,
+    data: Data,
+    before: I64,
+    allowed: npt.NDArray[np.bool_],
+    wanted: int,
+    *,
+    skip_near: bool = False,
+    device: str = "cpu",
+) -> I64:
+    """At most *wanted* of the samples that are *allowed*, in the order of picking; *before* are picked already."""
+    n = len(allowed)
+    allowed = allowed & _allowed(rules, data, n)
     allowed[before] = False
-    wanted = min(rules.count(n) - len(before), int(np.count_nonzero(allowed)))
+    wanted = min(wanted, int(np.count_nonzero(allowed)))
     if wanted <= 0:
-        return before
+        return np.empty(0, np.int64)
     objectives = [
         _objective(entry, data, n, skip_near=skip_near, device=device)
         for entry in rules.strategies
         if entry.strategy.type != "THRESHOLD"
     ] or [Weights(values=np.zeros(n, np.float32))]
-    picks = product_greedy(objectives, wanted, preselected=before, allowed=allowed, device=device)
-    return np.concatenate([before, picks])
+    return product_greedy(objectives, wanted, preselected=before, allowed=allowed, device=device)
 
 
 def _preselected(given: npt.ArrayLike | None, n: int) -> I64:
