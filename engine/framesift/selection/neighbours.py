@@ -44,8 +44,9 @@ def nearest(
     device
         ``"cpu"``.
     max_bytes
-        A zarr array larger than this is read in blocks: *y* once for each part of *x* that takes so much. Memory is
-        about twice this, and 16 k bytes a row of *x*.
+        A zarr array larger than this is read in blocks: *y* (or the rest of *x*) once for each part of *x* that takes
+        so much. Memory is about twice this, some blocks, and 20 k bytes a row of *x*; without *y* 8 k bytes a row
+        more for each thread.
 
     Returns
     -------

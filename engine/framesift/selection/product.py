@@ -153,9 +153,9 @@ class _Greedy:
             row = self._best()
             if row is None or any(term.ends(row) for term in self._terms):
                 return None
+            self.closed[row] = 1
             if not any(term.passes_over(row) for term in self._terms):
                 break
-        self.closed[row] = 1
         for term in self._terms:
             term.take(row)
         for shares in self._shares:
