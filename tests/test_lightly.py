@@ -231,6 +231,8 @@ def test_classes_of_a_balance() -> None:
     assert np.count_nonzero(flags[select(config, metadata={"f": flags})]) == 9
     config["strategies"][0]["strategy"]["target"] = {"true": 0.7, "never": 0.3}  # no sample has it
     assert len(select(config, metadata={"f": flags})) == 10
+    config["strategies"][0]["strategy"]["target"] = {"true": 1.0}
+    assert flags[select(config, metadata={"f": flags})].all()
     counts = np.array([[2, 0, 0], [0, 1, 0], [0, 0, 5], [0, 3, 0]])
     predictions = {"od": {"categories": CLASSES, "class_distribution": counts, "category_count": counts}}
     only = entry({"type": "PREDICTIONS", "task": "od"}, type="BALANCE", target={"car": 0.5, "bus": 0.5})
@@ -273,6 +275,7 @@ def test_embeddings_and_queries_by_name() -> None:
     config = {"n_samples": 6, "strategies": [like]}
     found = select(config, embeddings={"": whole, "od": crops}, queries={"odd ones": queries})
     assert_array_equal(found, np.argsort(-fs.similarity(crops, queries))[:6])
+    assert_array_equal(select(config, embeddings={"od": crops, "odd ones": queries}), found)
 
 
 def test_the_workers_older_options() -> None:

@@ -63,7 +63,7 @@ def select(
     preselected : (p,) integers
         Samples selected before, in order. They come first in the result and count towards the number of samples.
     queries : (q, d) array, or {tag name: (q, d) array}
-        What SIMILARITY compares with.
+        What SIMILARITY compares with. Embeddings given by task may hold it too, under the name of the tag.
     skip_near
         With ``stopping_condition_minimum_distance``: pass over samples nearer than that and go on, where the worker
         stops at the first.
@@ -84,9 +84,13 @@ def select(
     -----
     WEIGHTS end before ``stopping_condition_max_sum`` is passed. With ``target_range`` they pass over samples that
     would take their sum above ``max_sum``, and end at ``min_sum``. BALANCE: classes that a target does not name share
-    what it leaves of 1; if it leaves nothing, they do not matter.
+    what it leaves of 1; if several leave nothing, the others do not matter.
     """
     rules = parse(config)
+    if queries is None and isinstance(embeddings, Mapping):
+        tags = {e.input.tag_name for e in rules.strategies if e.strategy.type == "SIMILARITY"}
+        queries = {name: x for name, x in embeddings.items() if name in tags} or None
+        embeddings = {name: x for name, x in embeddings.items() if name not in tags}
     data = Data(
         embeddings=embeddings,
         queries=queries,
@@ -217,7 +221,8 @@ def _shares(entry: Entry, data: Data) -> tuple[npt.NDArray[Any], npt.NDArray[np.
     columns = [names.index(name) for name in strategy.target]
     target = np.array(list(strategy.target.values()))
     others = np.delete(rows, columns, axis=1)
-    if target.sum() >= _WHOLE or not others.shape[1]:
+    # One class alone has all of itself, so others count also where it is to have everything.
+    if not others.shape[1] or (target.sum() >= _WHOLE and len(columns) > 1):
         return rows[:, columns], target
     rest = others.sum(axis=1, keepdims=True)
-    return np.concatenate([rows[:, columns], rest], axis=1), np.append(target, 1 - target.sum())
+    return np.concatenate([rows[:, columns], rest], axis=1), np.append(target, max(0.0, 1 - target.sum()))
