@@ -22,6 +22,7 @@ from . import rooflines
 from .kernels_coverage import coverage_rows
 from .kernels_masks import mask_rows
 from .kernels_means import means_rows, vectors
+from .kernels_neighbours import neighbour_rows
 from .peers import mundig, plain
 
 Row = dict[str, Any]
@@ -37,6 +38,7 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     _kcenter_in_blocks(bench, *_BLOCKS[size])
     means_rows(bench, size)
     coverage_rows(bench, size, vectors)
+    neighbour_rows(bench, size, vectors)
     mask_rows(bench, size)
     return bench.measurements, bench.rows
 

@@ -79,6 +79,8 @@ SELECT_DEFAULTS = {
     "at_most": False,
     "keep_duplicates": False,
     "order": 4,
+    "config": None,
+    "skip_near": False,
     "size": 64,
     "start": None,
     "stop": None,
@@ -150,7 +152,7 @@ INDEX_DEFAULTS = {
         ),
         (
             "a.mp4 --out o --layout lightning-pose --context 1 --image-format jpeg --picture-crop 0,9,0,9 "
-            "--at-most --keep-duplicates --device cpu",
+            "--at-most --keep-duplicates --device cpu --config c.json --skip-near",
             ["a.mp4"],
             20,
             "o",
@@ -161,6 +163,8 @@ INDEX_DEFAULTS = {
                 "picture_crop": "0,9,0,9",
                 "at_most": True,
                 "keep_duplicates": True,
+                "config": Path("c.json"),
+                "skip_near": True,
             },
         ),
     ],

@@ -168,6 +168,20 @@ def select(
     order: Annotated[
         int, typer.Option(min=1, max=16, help="Of coverage: the higher, the more rare frames count.")
     ] = 4,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Choose by LightlyOne's selection configuration (JSON), which says how many; without -n and --method.",
+        ),
+    ] = None,
+    skip_near: Annotated[
+        bool,
+        typer.Option(
+            "--skip-near",
+            help="With --config: pass over frames below its minimum distance and go on, instead of stopping.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     start: Start = None,
     stop: Stop = None,
@@ -209,6 +223,8 @@ def select(
             at_most=at_most,
             keep_duplicates=keep_duplicates,
             order=order,
+            config=config,
+            skip_near=skip_near,
             size=size,
             start=start,
             stop=stop,

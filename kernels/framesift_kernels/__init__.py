@@ -97,6 +97,10 @@ class Kernels(Protocol):
         self, x: Rows, rows: I64, centers: F32, applied: I32, sqdist: F32, nearest: I32
     ) -> int: ...
 
+    def nearest(self, x: Rows, y: Rows, first_x: int, first_y: int, keys_x: U64, keys_y: U64) -> None: ...
+
+    def lead(self, x: Rows, first: int, beyond: float, sqdist: F32, labels: I32, leaders: I64) -> int: ...
+
     def pick_farthest(
         self,
         x: Rows,
@@ -140,6 +144,19 @@ class Kernels(Protocol):
     def nearest_two(
         self, picked: F32, replaced: int, base: F32, near: F32, second: F32, slot: I32, other: I32
     ) -> None: ...
+    def product_scores(
+        self,
+        added: F32,
+        sums: F64,
+        strengths: F64,
+        labels: I32,
+        tables: F64,
+        closed: U8,
+        rows: slice,
+        scores: F64,
+    ) -> int: ...
+
+    def balance_logs(self, rows: F32, sums: F64, target: F64) -> F64: ...
 
     def rle_encode(self, mask: U8, columns: bool) -> I64: ...
 

@@ -2,23 +2,27 @@
 
 from .assign import assign
 from .assign_sums import assign_sums
+from .balance_logs import balance_logs
 from .bounded_sums import bounded_sums
 from .chroma import chroma
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
-from .difference_hash import difference_hash
 from .cost_gains import cost_gains
+from .difference_hash import difference_hash
+from .lead import lead
 from .lower_distances import lower_distances
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
 from .luminance import luminance
 from .motion_energy import motion_energy
+from .nearest import nearest
 from .nearest_two import nearest_two
 from .pair_costs import pair_costs
 from .pick_farthest import pick_farthest
 from .picture import picture
 from .picture_at import picture_at
 from .potentials import potentials
+from .product_scores import product_scores
 from .rle_box import rle_box
 from .rle_decode import rle_decode
 from .rle_decode_batch import rle_decode_batch
@@ -36,23 +40,27 @@ from .xxh3 import xxh3
 __all__ = [
     "assign",
     "assign_sums",
+    "balance_logs",
     "bounded_sums",
     "chroma",
     "cluster_sums",
     "content_hash",
-    "difference_hash",
     "cost_gains",
+    "difference_hash",
+    "lead",
     "lower_distances",
     "lower_grouped",
     "lower_nearest",
     "luminance",
     "motion_energy",
+    "nearest",
     "nearest_two",
     "pair_costs",
     "pick_farthest",
     "picture",
     "picture_at",
     "potentials",
+    "product_scores",
     "rle_box",
     "rle_decode",
     "rle_decode_batch",
