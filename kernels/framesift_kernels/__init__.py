@@ -27,6 +27,11 @@ class DeviceUnavailableError(RuntimeError):
 class Kernels(Protocol):
     """What a device module provides; `load` returns such a module."""
 
+    CALLED_IN_THREADS: bool
+    """Whether to call a kernel from several threads, with a part of the rows each, or once with all of them."""
+    CACHED_ELEMENTS: int
+    """Numbers, 4 bytes each, that the caches of the device hold for sure."""
+
     def thumbnail(self, plane: Plane, region: Region, gain: float, bias: float, out: U8) -> None: ...
 
     def sharpness(self, plane: Plane, region: Region, depth: int) -> float: ...
@@ -85,6 +90,14 @@ class Kernels(Protocol):
         reached: F32,
     ) -> int: ...
 
+    def put(self, x: Any) -> Rows: ...
+
+    def get(self, x: Any) -> Rows: ...
+
+    def take(self, x: Rows, rows: I64) -> Rows: ...
+
+    def is_finite(self, x: Rows) -> bool: ...
+
     def rle_encode(self, mask: U8, columns: bool) -> I64: ...
 
     def rle_decode(self, counts: I64, mask: U8, columns: bool) -> None: ...
@@ -110,7 +123,7 @@ def load(device: str) -> Kernels:
     Raises
     ------
     DeviceUnavailableError
-        *device* is ``"cuda"`` and its kernels or its GPU are missing.
+        *device* is ``"cuda"``, and a GPU, its driver or Numba's CUDA target is missing.
     ValueError
         *device* is anything else.
     """
@@ -119,5 +132,17 @@ def load(device: str) -> Kernels:
 
         return cpu
     if device == "cuda":
-        raise DeviceUnavailableError("device 'cuda' has no kernels in this version; use device='cpu'")
+        return _cuda()
     raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
+
+
+def _cuda() -> Kernels:
+    try:
+        from . import cuda
+    except ImportError as e:
+        raise DeviceUnavailableError(
+            f"device 'cuda' needs Numba's CUDA target, which cannot be imported ({e}): install it with "
+            "pip install 'framesift[cuda]', or use device='cpu'"
+        ) from None
+    cuda.require()
+    return cuda

@@ -5,6 +5,8 @@ from .assign_sums import assign_sums
 from .bounded_sums import bounded_sums
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
+from .get import get
+from .is_finite import is_finite
 from .lower_distances import lower_distances
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
@@ -13,6 +15,7 @@ from .motion_energy import motion_energy
 from .pick_farthest import pick_farthest
 from .picture import picture
 from .potentials import potentials
+from .put import put
 from .rle_box import rle_box
 from .rle_decode import rle_decode
 from .rle_encode import rle_encode
@@ -22,7 +25,12 @@ from .rle_overlaps import rle_overlaps
 from .rle_to_string import rle_to_string
 from .rle_value_changes import rle_value_changes
 from .sharpness import sharpness
+from .take import take
 from .thumbnail import thumbnail
+
+CALLED_IN_THREADS: bool = True
+CACHED_ELEMENTS: int = 3 * 2**18
+"""3 MB as float32."""
 
 __all__ = [
     "assign",
@@ -30,6 +38,8 @@ __all__ = [
     "bounded_sums",
     "cluster_sums",
     "content_hash",
+    "get",
+    "is_finite",
     "lower_distances",
     "lower_grouped",
     "lower_nearest",
@@ -38,6 +48,7 @@ __all__ = [
     "pick_farthest",
     "picture",
     "potentials",
+    "put",
     "rle_box",
     "rle_decode",
     "rle_encode",
@@ -47,5 +58,6 @@ __all__ = [
     "rle_to_string",
     "rle_value_changes",
     "sharpness",
+    "take",
     "thumbnail",
 ]
