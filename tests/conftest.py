@@ -1,4 +1,3 @@
-import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,35 +6,34 @@ from typing import Any
 import numpy as np
 import pytest
 
+import devices
 import framesift_kernels
 import s3server
 
-DEVICES = ["cpu"]  # with the CUDA kernels: pytest.param("cuda", marks=pytest.mark.gpu)
-
-
-def has_cuda():
-    if importlib.util.find_spec("cupy") is None:
-        return False
-    import cupy
-
-    try:
-        return cupy.cuda.runtime.getDeviceCount() > 0
-    except cupy.cuda.runtime.CUDARuntimeError:
-        return False
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+if devices.SIMULATED:
+    devices.settle_simulator()
 
 
 def pytest_collection_modifyitems(items):
     # A GPU job sets FAIL_WITHOUT_CUDA=1, so a lost driver fails instead of skipping.
-    if os.environ.get("FAIL_WITHOUT_CUDA") or has_cuda():
-        return
+    absent = not (os.environ.get("FAIL_WITHOUT_CUDA") or devices.has_cuda())
     for item in items:
-        if item.get_closest_marker("gpu"):
+        on_gpu = item.get_closest_marker("gpu")
+        if on_gpu and absent:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+        if item.get_closest_marker("compiled") and (devices.PLAIN_PYTHON or (on_gpu and devices.SIMULATED)):
+            item.add_marker(pytest.mark.skip(reason="too much for plain Python"))
 
 
 @pytest.fixture(scope="session", params=DEVICES)  # session: Hypothesis wants nothing made anew per test
 def kernels(request):
     return framesift_kernels.load(request.param)
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    return request.param
 
 
 @pytest.fixture

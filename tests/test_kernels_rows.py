@@ -6,17 +6,18 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import config, njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
+from devices import SIMULATED, examples
 from framesift_kernels.cpu._compile import _fma_python, fma
 from framesift_kernels.cpu._vector import ROWS, VECTORS, WIDTH, _to_float_python, to_float
 
-compiled_only = pytest.mark.skipif(config.DISABLE_JIT, reason="too many rows for plain Python")
-check = settings(deadline=None, max_examples=60)
+compiled_only = pytest.mark.compiled
+check = examples(60)
 both_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 all_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
 
@@ -78,7 +79,7 @@ def test_assign_matches_naive(kernels, rng, n, d, k, dtype):
 @pytest.mark.parametrize("k", [t * WIDTH + e for t in range(1, 2 * VECTORS + 2) for e in (-1, 0, 1)])
 def test_assign_to_many_centers(kernels, rng, k):
     centers = rng.permutation(k)[:, None].astype(np.float32) * np.ones(3, np.float32)
-    order = rng.permutation(k)
+    order = rng.permutation(k)[: 5 if SIMULATED else k]
 
     labels, sqdist = kernels.assign(centers[order] + np.float32(0.25), centers)
 
@@ -219,7 +220,7 @@ def test_bounded_sums_are_assign_sums(kernels, rng, n, d, k, step, dtype):
     x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32) * 20
     labels, sqdist, lower = np.zeros(n, np.int32), np.empty(n, np.float32), np.zeros(n, np.float32)
     moved, expected = 0.0, (labels.copy(), sqdist.copy())
-    for turn in range(4):
+    for turn in range(2 if SIMULATED else 4):
         sums, counts, compared = kernels.bounded_sums(x, centers, moved, labels, sqdist, lower)
         expected_sums, expected_counts = kernels.assign_sums(x, centers, *expected)
         for found, wanted in ((labels, expected[0]), (sqdist, expected[1])):
@@ -351,7 +352,7 @@ def test_lower_grouped_leaves_out_what_is_far(kernels, rng):
 def test_pruning_leaves_room_for_rounding(kernels):
     """a, row and c on a line, |a - c| twice |a - row| to the last bit: c may win by rounding, and is computed."""
     rng = np.random.default_rng(0)
-    for _ in range(200):
+    for _ in range(20 if SIMULATED else 200):
         step = rng.normal(size=(1, 3)).astype(np.float32)
         centers = np.concatenate([0 * step, 2 * step * (1 - 2.0**-23)]).astype(np.float32)
         sqdist, nearest = np.full(1, np.inf, np.float32), np.zeros(1, np.int32)

@@ -24,6 +24,10 @@ class DeviceUnavailableError(RuntimeError):
     """The device asked for cannot be used here."""
 
 
+class MissingKernelError(DeviceUnavailableError, AttributeError):
+    """A kernel has no twin on the device."""
+
+
 class Kernels(Protocol):
     """What a device module provides; `load` returns such a module."""
 

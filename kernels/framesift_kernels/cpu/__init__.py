@@ -33,6 +33,8 @@ CACHED_ELEMENTS: int = 3 * 2**18
 """3 MB as float32."""
 
 __all__ = [
+    "CACHED_ELEMENTS",
+    "CALLED_IN_THREADS",
     "assign",
     "assign_sums",
     "bounded_sums",

@@ -6,7 +6,7 @@ Written for numba.cuda and run in its simulator by the tests; they have never ru
 
 from typing import Any
 
-from .. import DeviceUnavailableError
+from .. import MissingKernelError
 from ._compile import require
 from .assign import assign
 from .assign_sums import assign_sums
@@ -42,12 +42,12 @@ CACHED_ELEMENTS: int = 2**22
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("_"):
-        raise AttributeError(name)
-    raise DeviceUnavailableError(f"device 'cuda' has no kernel {name} in this version: use device='cpu'")
+    raise MissingKernelError(f"device 'cuda' has no kernel {name} in this version: use device='cpu'")
 
 
 __all__ = [
+    "CACHED_ELEMENTS",
+    "CALLED_IN_THREADS",
     "assign",
     "assign_sums",
     "bounded_sums",

@@ -17,7 +17,7 @@ COLUMNS, LINES = (2, 2) if SIMULATED else (16, 16)
 """Threads along the centres and along the rows of a tile."""
 _CENTERS, _ROWS = (2, 2) if SIMULATED else (4, 8)  # of a thread: 32 chains, for 12 loads a dimension
 _TILE_CENTERS, TILE_ROWS = COLUMNS * _CENTERS, LINES * _ROWS
-_DEPTH = 2 if SIMULATED else 16  # dimensions in shared memory at a time
+_DEPTH = 3 if SIMULATED else 16  # dimensions in shared memory at a time
 _THREADS = COLUMNS * LINES
 _X_SHAPE, _C_SHAPE = (_DEPTH, TILE_ROWS + 1), (_DEPTH, _TILE_CENTERS + 1)  # one more: no two in a bank
 _BEST_SHAPE = (TILE_ROWS, COLUMNS)
