@@ -1,8 +1,7 @@
 """The row kernel: rows of points against centres, in tiles that lie in shared memory and registers.
 
 A thread has some rows and some centres of a tile; each distance is one chain of FMAs in one thread, over
-``j = 0, 1, ..., d - 1``: the chain of the CPU's kernels, so its bits. Beyond d, tiles are padded with zeros on both
-sides, which leave a chain as it is.
+``j = 0, 1, ..., d - 1``: the chain of the CPU's kernels, so its bits.
 """
 
 from typing import Any
@@ -17,7 +16,7 @@ COLUMNS, LINES = (2, 2) if SIMULATED else (16, 16)
 """Threads along the centres and along the rows of a tile."""
 _CENTERS, _ROWS = (2, 2) if SIMULATED else (4, 8)  # of a thread: 32 chains, for 12 loads a dimension
 _TILE_CENTERS, TILE_ROWS = COLUMNS * _CENTERS, LINES * _ROWS
-_DEPTH = 3 if SIMULATED else 16  # dimensions in shared memory at a time
+_DEPTH = 3 if SIMULATED else 32  # dimensions in shared memory at a time
 _THREADS = COLUMNS * LINES
 _X_SHAPE, _C_SHAPE = (_DEPTH, TILE_ROWS + 1), (_DEPTH, _TILE_CENTERS + 1)  # one more: no two in a bank
 _BEST_SHAPE = (TILE_ROWS, COLUMNS)
@@ -58,7 +57,7 @@ def _nearest(
                 _load_rows(x, rows, listed, start, m, j0, d, t, xs)
                 _load_centers(centers, c0, k, j0, d, t, cs)
                 cuda.syncthreads()
-                _extend(xs, cs, column, line, chains)
+                _extend(xs, cs, min(_DEPTH, d - j0), column, line, chains)
             _keep_lowest(chains, c0 + column, k, start + line, m, excluded, excluding, best, index)
         cuda.syncthreads()
         for r in range(_ROWS):
@@ -104,9 +103,9 @@ def _load_centers(centers: F32, c0: int, k: int, j0: int, d: int, t: int, cs: F3
 
 
 @device
-def _extend(xs: F32, cs: F32, column: int, line: int, chains: F32) -> None:
+def _extend(xs: F32, cs: F32, steps: int, column: int, line: int, chains: F32) -> None:
     """Some more links of all chains of a thread."""
-    for j in range(_DEPTH):
+    for j in range(steps):
         for r in range(_ROWS):
             a = xs[j, line + r * LINES]
             for q in range(_CENTERS):

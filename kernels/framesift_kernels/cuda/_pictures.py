@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from .. import I64, U8, U64, Plane
-from ._compile import THREADS, add, blocks, device, empty, kernel, multiply
+from .. import I64, U8, U64, Plane, Region
+from ..cpu.thumbnail import _cells
+from ._compile import THREADS, Transfers, add, blocks, device, empty, kernel, multiply
 
 ROW_STEP = 8
 BLOCK = 512  # words of a row that are summed up before they are scrambled
@@ -106,7 +107,7 @@ def laplacians(
 
 
 @kernel
-def shrink(
+def _shrink(
     plane: Plane,  # IN  (rows, stride)
     x1: int,
     y1: int,
@@ -137,6 +138,37 @@ def shrink(
         total = _total(total, scratch, t)
         if t == 0:
             out[i, j] = _grey(np.float64(total) / np.float64(cell), gain, bias)
+
+
+def shrink_plane(
+    arrays: Transfers,
+    plane: Any,
+    region: Region,
+    gain: float,
+    bias: float,
+    shape: tuple[int, ...],
+    out: Any,
+) -> None:
+    """`thumbnail`, of a plane and into an array that lie on the device."""
+    x1, x2, y1, y2 = region
+    h, w = shape
+    rows, row_weight, cell_height = _cells(y2 - y1, h)
+    columns, column_weight, cell_width = _cells(x2 - x1, w)
+    _shrink[blocks(h * w, 1), THREADS](
+        plane,
+        x1,
+        y1,
+        arrays.read(rows),
+        arrays.read(columns),
+        h,
+        w,
+        row_weight,
+        column_weight,
+        cell_height * cell_width,
+        float(gain),
+        float(bias),
+        out,
+    )
 
 
 @device

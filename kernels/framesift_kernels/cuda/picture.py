@@ -7,9 +7,8 @@ import numpy as np
 from .. import U8, U64, Plane, Region
 from ..cpu.content_hash import _KEYS
 from ._compile import transfers
-from ._pictures import hash_plane
+from ._pictures import hash_plane, shrink_plane
 from .sharpness import Sharpness
-from .thumbnail import shrink_plane
 
 
 def picture(

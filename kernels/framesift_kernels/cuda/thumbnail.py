@@ -1,11 +1,8 @@
 """The picture in a plane, at thumbnail size."""
 
-from typing import Any
-
 from .. import U8, Plane, Region
-from ..cpu.thumbnail import _cells
-from ._compile import THREADS, Transfers, blocks, transfers
-from ._pictures import shrink
+from ._compile import transfers
+from ._pictures import shrink_plane
 
 
 def thumbnail(plane: Plane, region: Region, gain: float, bias: float, out: U8) -> None:
@@ -28,34 +25,3 @@ def thumbnail(plane: Plane, region: Region, gain: float, bias: float, out: U8) -
     """
     with transfers() as arrays:
         shrink_plane(arrays, arrays.read(plane), region, gain, bias, out.shape, arrays.write(out))
-
-
-def shrink_plane(
-    arrays: Transfers,
-    plane: Any,
-    region: Region,
-    gain: float,
-    bias: float,
-    shape: tuple[int, ...],
-    out: Any,
-) -> None:
-    """`thumbnail`, on the device."""
-    x1, x2, y1, y2 = region
-    h, w = shape
-    rows, row_weight, cell_height = _cells(y2 - y1, h)
-    columns, column_weight, cell_width = _cells(x2 - x1, w)
-    shrink[blocks(h * w, 1), THREADS](
-        plane,
-        x1,
-        y1,
-        arrays.read(rows),
-        arrays.read(columns),
-        h,
-        w,
-        row_weight,
-        column_weight,
-        cell_height * cell_width,
-        float(gain),
-        float(bias),
-        out,
-    )
