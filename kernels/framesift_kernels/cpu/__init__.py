@@ -14,6 +14,7 @@ from .luminance import luminance
 from .motion_energy import motion_energy
 from .pick_farthest import pick_farthest
 from .picture import picture
+from .picture_at import picture_at
 from .potentials import potentials
 from .put import put
 from .rle_box import rle_box
@@ -49,6 +50,7 @@ __all__ = [
     "motion_energy",
     "pick_farthest",
     "picture",
+    "picture_at",
     "potentials",
     "put",
     "rle_box",

@@ -16,7 +16,8 @@ import os
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from array import array as Words
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,8 +66,7 @@ class Call:
     """A kernel compiled for arguments of some kinds."""
 
     def __init__(self, address: int, kinds: Kinds) -> None:
-        self._kinds = kinds
-        self._run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(address)  # releases the GIL
+        self._run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)  # releases the GIL
         formats = {int: "q", float: "d"}
         # The words of an array of n dimensions: five, and two a dimension.
         self._pack = struct.Struct(
@@ -74,9 +74,10 @@ class Call:
         ).pack
 
     def __call__(self, *args: Any) -> None:
-        self.run(self.words(args))
+        words = self.words(args)
+        self.run(words.buffer_info()[0])
 
-    def words(self, args: tuple[Any, ...]) -> list[Any]:
+    def words(self, args: tuple[Any, ...]) -> "Words[int]":
         """What to pass for *args*."""
         words: list[Any] = []
         for a in args:
@@ -86,35 +87,41 @@ class Call:
                 words += _words(a)
             else:
                 words.append(a)
-        return words
+        return Words("q", self._pack(*words))
 
-    def run(self, words: list[Any]) -> None:
-        """Call it with these words."""
-        if self._run(self._pack(*words)):
+    def run(self, words: int) -> None:
+        """Call it with the words at this address."""
+        if self._run(words):
             raise RuntimeError("a kernel failed")  # which it promised not to
 
 
 class Bound:
-    """A kernel bound to its arguments, of which some arrays may be exchanged for others of the same layout.
+    """A kernel bound to its arguments, of which the first arrays may be exchanged for others of the same layout.
 
     Quicker than a call where most arguments are the same every time. Not to be shared between threads.
     """
 
     def __init__(self, call: Call, args: tuple[Any, ...]) -> None:
-        self._call = call
-        self._args = list(args)  # keeps the arrays alive
+        self._run = call.run
+        self._args = args  # keeps the arrays alive
         self._words = call.words(args)
+        self._address = self._words.buffer_info()[0]
         n_words = [5 + 2 * a.ndim if isinstance(a, np.ndarray) else 1 for a in args]
         self._data = [sum(n_words[:i]) + _DATA for i in range(len(args))]
 
     def __call__(self, *arrays: npt.NDArray[Any]) -> None:
         """Run it with *arrays* for its first arguments."""
-        words, args = self._words, self._args
-        for i, array in enumerate(arrays):
-            if array.strides != args[i].strides or array.shape != args[i].shape:
-                raise ValueError(f"a kernel bound to an array {args[i].shape} got one {array.shape}")
-            words[self._data[i]] = array.ctypes.data
-        self._call.run(words)
+        for given, bound in zip(arrays, self._args, strict=False):
+            if given.strides != bound.strides or given.shape != bound.shape:
+                raise ValueError(f"a kernel bound to an array {bound.shape} got one {given.shape}")
+        self.at([a.ctypes.data for a in arrays])
+
+    def at(self, addresses: Iterable[int]) -> None:
+        """Run it with arrays at these *addresses* for its first arguments, laid out as those that it is bound to."""
+        words = self._words
+        for at, address in zip(self._data, addresses, strict=False):
+            words[at] = address
+        self._run(self._address)
 
 
 def load(function: Callable[..., Any], kinds: Kinds) -> Call:
