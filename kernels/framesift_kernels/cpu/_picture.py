@@ -10,7 +10,7 @@ from .. import F64, I64, U8, U16, U32, U64, Plane, Region
 from ._compile import kernel, native
 from .content_hash import _begin_hash, _hash_rows
 from .sharpness import _ROW_STEP, _add_row, _variance
-from .thumbnail import _cells, _shrink_row
+from .thumbnail import _cells, _scratch, _shrink_row
 
 _MAX_PLANES = 4
 
@@ -33,6 +33,7 @@ class PictureAt:
         h, w = out.shape
         rows, row_weight, cell_height = _cells(y2 - y1, h)
         columns, column_weight, cell_width = _cells(x2 - x1, w)
+        partial, line, prefix, columns = _scratch(x2 - x1, columns, luma.dtype)
         n_missing = _MAX_PLANES - len(planes)
         self._region, self._depth = region, depth
         self._sums, self._hashed = np.zeros(2, np.int64), np.zeros(1, np.uint64)
@@ -55,9 +56,9 @@ class PictureAt:
             cell_height * cell_width,
             float(gain),
             float(bias),
-            np.empty(x2 - x1, np.uint16) if luma.dtype == np.uint8 else np.empty(x2 - x1, np.uint32),
-            np.empty(x2 - x1, np.uint32),
-            np.empty(x2 - x1 + 1, np.uint64),
+            partial,
+            line,
+            prefix,
             np.empty(w, np.float64),
             self._sums,
             self._hashed,
@@ -106,8 +107,8 @@ def _picture(
     gain: float,
     bias: float,
     partial: U16 | U32,  # scratch (W,)
-    line: U32,  # scratch (W,)
-    prefix: U64,  # scratch (W + 1,)
+    line: U32,  # scratch (W,) or (W / 2,)
+    prefix: U64,  # scratch (len(line) + 1,)
     means: F64,  # scratch (w,)
     sums: I64,  # OUT  (2,)
     hashed: U64,  # OUT  (1,)
