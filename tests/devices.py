@@ -11,6 +11,7 @@ from numba.np import numpy_support
 SIMULATED = bool(config.ENABLE_CUDASIM)
 """Every thread of the GPU is a thread of Python then: some hundred of them a second."""
 PLAIN_PYTHON = bool(config.DISABLE_JIT)
+SLOW = SIMULATED or PLAIN_PYTHON
 
 
 def has_cuda():

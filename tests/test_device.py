@@ -110,6 +110,19 @@ def test_an_empty_cluster_takes_the_farthest_row_on_every_device() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.usefixtures("small")
+def test_sums_are_those_of_the_same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers whose sum depends on the order that they are added in."""
+    x = np.tile(np.array([[2.0**60], [1], [-(2.0**60)]], np.float32), (9, 1))
+    x = x[np.random.default_rng(1).permutation(len(x))]
+    options: Any = {"init": np.zeros((1, 1), np.float32), "max_iter": 1}
+    found = [fs.kmeans(x, 1, device=device, **options).centers[0, 0] for device in ("cpu", "cuda")]
+    assert found[0] == found[1]
+    monkeypatch.setattr(kmeans, "_MIN_BLOCK", 100)
+    assert fs.kmeans(x, 1, device="cuda", **options).centers[0, 0] != found[0], "or nothing was tested"
+
+
+@pytest.mark.gpu
 def test_arrays_on_the_gpu_are_checked_and_converted_there() -> None:
     kernels = load_kernels("cuda")
     x = make(np.float64, 6)

@@ -12,7 +12,7 @@ from numba import config, njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
-from devices import SIMULATED, examples
+from devices import SIMULATED, SLOW, examples
 from framesift_kernels.cpu._compile import _fma_python, fma
 from framesift_kernels.cpu._vector import ROWS, VECTORS, WIDTH, _to_float_python, to_float
 
@@ -157,6 +157,15 @@ def test_cluster_sums_match_naive(kernels, rng, n, d, k, dtype):
     assert_array_equal(counts, expected_counts)
 
 
+def test_cluster_sums_are_added_in_the_order_of_the_rows(kernels, rng):
+    n = 40
+    x = (rng.normal(size=(n, 2)) * 10.0 ** rng.integers(-15, 16, (n, 1))).astype(np.float32)
+    labels = rng.integers(0, 2, n, np.int32)
+    expected = naive.cluster_sums(x, labels, 2)[0]
+    assert_array_equal(kernels.cluster_sums(x, labels, 2)[0], expected)
+    assert (naive.cluster_sums(x[::-1], labels[::-1], 2)[0] != expected).any(), "or nothing was tested"
+
+
 @both_dtypes
 def test_cluster_sums_of_no_clusters(kernels, dtype):
     sums, counts = kernels.cluster_sums(np.ones((2, 3), dtype), np.full(2, -1, np.int32), 0)
@@ -239,12 +248,13 @@ def test_bounded_sums_are_assign_sums(kernels, rng, n, d, k, step, dtype):
         centers = after
 
 
-@compiled_only
 def test_bounded_sums_leave_out_rows_that_stay(kernels, rng):
-    centers = rng.normal(size=(20, 6)).astype(np.float32) * 50
-    x = np.repeat(centers, 100, axis=0) + rng.normal(size=(2000, 6)).astype(np.float32)
-    labels, sqdist, lower = np.zeros(2000, np.int32), np.empty(2000, np.float32), np.zeros(2000, np.float32)
-    kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)
+    k, each = (4, 3) if SLOW else (20, 100)
+    n = k * each
+    centers = rng.normal(size=(k, 6)).astype(np.float32) * 50
+    x = np.repeat(centers, each, axis=0) + rng.normal(size=(n, 6)).astype(np.float32)
+    labels, sqdist, lower = np.zeros(n, np.int32), np.empty(n, np.float32), np.zeros(n, np.float32)
+    assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == n
     assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == 0
 
 
@@ -341,14 +351,15 @@ def test_lower_grouped_is_lower_nearest(kernels, rng, n, d, k, spread, dtype):
     assert 0 <= computed <= n * k
 
 
-@compiled_only
 def test_lower_grouped_leaves_out_what_is_far(kernels, rng):
-    centers = rng.normal(size=(200, 8)).astype(np.float32) * 100
-    x = np.repeat(centers, 10, axis=0) + rng.normal(size=(2000, 8)).astype(np.float32)
-    sqdist, nearest = np.full(2000, np.inf, np.float32), np.zeros(2000, np.int32)
-    kernels.lower_nearest(x, np.arange(2000), centers[:100], 0, sqdist, nearest)
-    applied, rows = np.full(2000, 100, np.int32), np.argsort(nearest)
-    near = rows[nearest[rows] == np.arange(2000)[rows] // 10]  # rows whose own centre is there
+    k, each = (6, 2) if SLOW else (200, 10)
+    n = k * each
+    centers = rng.normal(size=(k, 8)).astype(np.float32) * 100
+    x = np.repeat(centers, each, axis=0) + rng.normal(size=(n, 8)).astype(np.float32)
+    sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
+    kernels.lower_nearest(x, np.arange(n), centers[: k // 2], 0, sqdist, nearest)
+    applied, rows = np.full(n, k // 2, np.int32), np.argsort(nearest)
+    near = rows[nearest[rows] == np.arange(n)[rows] // each]  # rows whose own centre is there
     assert kernels.lower_grouped(x, near, centers, applied, sqdist, nearest) == 0
 
 
