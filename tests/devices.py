@@ -5,22 +5,17 @@ import threading
 
 import numpy as np
 from hypothesis import settings
-from numba import config
+from numba import config, cuda
 from numba.np import numpy_support
 
-SIMULATED = bool(config.ENABLE_CUDASIM)
+SIMULATED = bool(cuda.config.ENABLE_CUDASIM)
 """Every thread of the GPU is a thread of Python then: some hundred of them a second."""
 PLAIN_PYTHON = bool(config.DISABLE_JIT)
 SLOW = SIMULATED or PLAIN_PYTHON
 
 
 def has_cuda():
-    try:
-        from numba import cuda
-
-        return cuda.is_available()
-    except ImportError:
-        return False
+    return cuda.is_available()
 
 
 def examples(n):

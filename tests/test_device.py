@@ -1,10 +1,12 @@
 """What is asked of a device: the same answers from each. The GPU is a simulated one where there is none."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import zarr
+from PIL import Image
 
 import devices
 import framesift as fs
@@ -123,6 +125,20 @@ def test_sums_are_those_of_the_same_blocks(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("method", ["coreset", "kmeans"])
+def test_a_whole_selection_is_the_cpus(tmp_path: Path, method: str) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(5):
+        Image.fromarray(rng.integers(0, 256, (9, 12), np.uint8)).save(tmp_path / f"{i}.png")
+    found = []
+    for device in ("cpu", "cuda"):
+        with fs.index(tmp_path, size=8, device=device) as made:
+            chosen = fs.select(made, 3, method=method, device=device)
+            found.append([(frame.index, frame.score) for frame in chosen.frames])
+    assert found[0] == found[1]
+
+
+@pytest.mark.gpu
 def test_arrays_on_the_gpu_are_checked_and_converted_there() -> None:
     kernels = load_kernels("cuda")
     x = make(np.float64, 6)
@@ -136,6 +152,8 @@ def test_arrays_on_the_gpu_are_checked_and_converted_there() -> None:
             as_matrix(on_gpu(x.astype(np.float32)), 2**20, kernels=kernels)
     with pytest.raises(UsageError, match="must have two dimensions"):
         as_matrix(on_gpu(np.zeros(3, np.float32)), 2**20, kernels=kernels)
+    with pytest.raises(UsageError, match="x on the GPU must be contiguous"):
+        as_matrix(on_gpu(np.zeros((6, 8), np.float32))[:, 2:5], 2**20, kernels=kernels)
     mine = on_gpu(make(np.float32, 6))
     assert as_matrix(mine, 2**20, kernels=kernels).array is not None
     with pytest.raises(UsageError, match="x lies on a GPU: use device='cuda'"):

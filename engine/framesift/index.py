@@ -146,7 +146,7 @@ def index(
         every mode. Where a source does not allow for a mode it is decoded in full, and its record says so:
         ``decoded`` is what was done, ``warnings`` why. Images are always taken as they are.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
     threads
         Decoder threads; all cores by default.
     isolate

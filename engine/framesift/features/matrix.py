@@ -133,6 +133,10 @@ def _is_chunked(x: Any) -> bool:
 def _on_gpu(x: Any, name: str, kernels: Kernels) -> Matrix:
     """A matrix of an array that lies on the GPU, without a copy if the kernels can take it as it is."""
     rows: Any = kernels.put(x)
+    if not (rows.is_c_contiguous() or rows.is_f_contiguous()):
+        raise UsageError(
+            f"{name} on the GPU must be contiguous: copy it there, with cupy.ascontiguousarray say"
+        )
     if x.dtype not in _KEPT or not rows.is_c_contiguous():
         dtype = x.dtype if x.dtype in _KEPT else np.dtype(np.float32)
         rows = kernels.put(_as_rows(kernels.get(rows), dtype))

@@ -86,7 +86,7 @@ def select(
     keep_duplicates
         Exact duplicates may be chosen.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
     progress
         Called once for each source or once in all.
 

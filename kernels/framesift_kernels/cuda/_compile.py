@@ -11,14 +11,15 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
-from numba import config, cuda
+from numba import cuda
 
 from .. import DeviceUnavailableError
 from ..cpu._compile import _fma_python
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-SIMULATED = bool(getattr(config, "ENABLE_CUDASIM", False))
+cuda.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # that few blocks leave a GPU idle is known; scans are one block
+SIMULATED = bool(cuda.config.ENABLE_CUDASIM)
 """Whether Numba simulates the GPU."""
 THREADS = 4 if SIMULATED else 128
 """Of a block, where a kernel has no reason to choose otherwise; a power of two."""
