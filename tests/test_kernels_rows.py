@@ -6,20 +6,21 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import config, njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
+from devices import SIMULATED, SLOW, examples
 from framesift_kernels.cpu import _lloyd
 from framesift_kernels.cpu._compile import _fma_python, fma
 from framesift_kernels.cpu._narrow import NARROW
 from framesift_kernels.cpu._vector import ROWS, VECTORS, WIDTH, _to_float_python, to_float
 
-compiled_only = pytest.mark.skipif(config.DISABLE_JIT, reason="too many rows for plain Python")
+compiled_only = pytest.mark.compiled
 needs_narrow = pytest.mark.skipif(not NARROW, reason="a processor without products of bytes")
-check = settings(deadline=None, max_examples=60)
+check = examples(60)
 both_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 all_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
 
@@ -81,7 +82,7 @@ def test_assign_matches_naive(kernels, rng, n, d, k, dtype):
 @pytest.mark.parametrize("k", [t * WIDTH + e for t in range(1, 2 * VECTORS + 2) for e in (-1, 0, 1)])
 def test_assign_to_many_centers(kernels, rng, k):
     centers = rng.permutation(k)[:, None].astype(np.float32) * np.ones(3, np.float32)
-    order = rng.permutation(k)
+    order = rng.permutation(k)[: 5 if SIMULATED else k]
 
     labels, sqdist = kernels.assign(centers[order] + np.float32(0.25), centers)
 
@@ -228,6 +229,15 @@ def test_cluster_sums_match_naive(kernels, rng, n, d, k, dtype):
     assert_array_equal(counts, expected_counts)
 
 
+def test_cluster_sums_are_added_in_the_order_of_the_rows(kernels, rng):
+    n = 40
+    x = (rng.normal(size=(n, 2)) * 10.0 ** rng.integers(-15, 16, (n, 1))).astype(np.float32)
+    labels = rng.integers(0, 2, n, np.int32)
+    expected = naive.cluster_sums(x, labels, 2)[0]
+    assert_array_equal(kernels.cluster_sums(x, labels, 2)[0], expected)
+    assert (naive.cluster_sums(x[::-1], labels[::-1], 2)[0] != expected).any(), "or nothing was tested"
+
+
 @both_dtypes
 def test_cluster_sums_of_no_clusters(kernels, dtype):
     sums, counts = kernels.cluster_sums(np.ones((2, 3), dtype), np.full(2, -1, np.int32), 0)
@@ -293,14 +303,14 @@ def test_potentials_match_naive(kernels, rng, n, d, t, dtype):
         (40, 2, WIDTH + 1),
         (17, 5, 2 * WIDTH),
         (64, 8, 2 * WIDTH + 1),
-    ],
+    ][: 4 if SIMULATED else 7],
 )
 @pytest.mark.parametrize("step", [0, 0.01, 1])
 def test_bounded_sums_are_assign_sums(kernels, rng, n, d, k, step, dtype):
     x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32) * 20
     labels, sqdist, lower = np.zeros(n, np.int32), np.empty(n, np.float32), np.zeros(n, np.float32)
     moved, expected = 0.0, (labels.copy(), sqdist.copy())
-    for turn in range(4):
+    for turn in range(2 if SIMULATED else 4):
         sums, counts, compared = kernels.bounded_sums(x, centers, moved, labels, sqdist, lower)
         expected_sums, expected_counts = kernels.assign_sums(x, centers, *expected)
         for found, wanted in ((labels, expected[0]), (sqdist, expected[1])):
@@ -316,12 +326,13 @@ def test_bounded_sums_are_assign_sums(kernels, rng, n, d, k, step, dtype):
         centers = after
 
 
-@compiled_only
 def test_bounded_sums_leave_out_rows_that_stay(kernels, rng):
-    centers = rng.normal(size=(20, 6)).astype(np.float32) * 50
-    x = np.repeat(centers, 100, axis=0) + rng.normal(size=(2000, 6)).astype(np.float32)
-    labels, sqdist, lower = np.zeros(2000, np.int32), np.empty(2000, np.float32), np.zeros(2000, np.float32)
-    kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)
+    k, each = (4, 3) if SLOW else (20, 100)
+    n = k * each
+    centers = rng.normal(size=(k, 6)).astype(np.float32) * 50
+    x = np.repeat(centers, each, axis=0) + rng.normal(size=(n, 6)).astype(np.float32)
+    labels, sqdist, lower = np.zeros(n, np.int32), np.empty(n, np.float32), np.zeros(n, np.float32)
+    assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == n
     assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == 0
 
 
@@ -418,21 +429,22 @@ def test_lower_grouped_is_lower_nearest(kernels, rng, n, d, k, spread, dtype):
     assert 0 <= computed <= n * k
 
 
-@compiled_only
 def test_lower_grouped_leaves_out_what_is_far(kernels, rng):
-    centers = rng.normal(size=(200, 8)).astype(np.float32) * 100
-    x = np.repeat(centers, 10, axis=0) + rng.normal(size=(2000, 8)).astype(np.float32)
-    sqdist, nearest = np.full(2000, np.inf, np.float32), np.zeros(2000, np.int32)
-    kernels.lower_nearest(x, np.arange(2000), centers[:100], 0, sqdist, nearest)
-    applied, rows = np.full(2000, 100, np.int32), np.argsort(nearest)
-    near = rows[nearest[rows] == np.arange(2000)[rows] // 10]  # rows whose own centre is there
+    k, each = (6, 2) if SLOW else (200, 10)
+    n = k * each
+    centers = rng.normal(size=(k, 8)).astype(np.float32) * 100
+    x = np.repeat(centers, each, axis=0) + rng.normal(size=(n, 8)).astype(np.float32)
+    sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
+    kernels.lower_nearest(x, np.arange(n), centers[: k // 2], 0, sqdist, nearest)
+    applied, rows = np.full(n, k // 2, np.int32), np.argsort(nearest)
+    near = rows[nearest[rows] == np.arange(n)[rows] // each]  # rows whose own centre is there
     assert kernels.lower_grouped(x, near, centers, applied, sqdist, nearest) == 0
 
 
 def test_pruning_leaves_room_for_rounding(kernels):
     """a, row and c on a line, |a - c| twice |a - row| to the last bit: c may win by rounding, and is computed."""
     rng = np.random.default_rng(0)
-    for _ in range(200):
+    for _ in range(20 if SIMULATED else 200):
         step = rng.normal(size=(1, 3)).astype(np.float32)
         centers = np.concatenate([0 * step, 2 * step * (1 - 2.0**-23)]).astype(np.float32)
         sqdist, nearest = np.full(1, np.inf, np.float32), np.zeros(1, np.int32)

@@ -102,7 +102,7 @@ Scratch = Annotated[
 ScratchBytes = Annotated[
     str | None, typer.Option(help="Room for these copies, such as 20G; FRAMESIFT_SCRATCH_BYTES by default.")
 ]
-Device = Annotated[str, typer.Option(help="Device of the kernels: cpu.")]
+Device = Annotated[str, typer.Option(help="Device of the kernels: cpu or cuda (an NVIDIA GPU).")]
 Threads = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
 Isolate = Annotated[
     bool | None,

@@ -149,7 +149,7 @@ def index(
         Keep the colour differences U and V too, at the size of the thumbnails: frames are then told apart by
         brightness and colour. Nothing else changes. The store takes up to three times the room.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
     threads
         Decoder threads; all cores by default.
     isolate

@@ -1,7 +1,7 @@
 """Compiled kernels: arrays in, arrays out. One module a device, every module with the same functions."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,10 @@ class DeviceUnavailableError(RuntimeError):
     """The device asked for cannot be used here."""
 
 
+class MissingKernelError(DeviceUnavailableError, AttributeError):
+    """A kernel has no twin on the device."""
+
+
 class PictureAt(Protocol):
     """What ``picture_at`` returns."""
 
@@ -32,6 +36,11 @@ class PictureAt(Protocol):
 
 class Kernels(Protocol):
     """What a device module provides; `load` returns such a module."""
+
+    CALLED_IN_THREADS: bool
+    """Whether to call a kernel from several threads, with a part of the rows each, or once with all of them."""
+    CACHED_ELEMENTS: int
+    """Numbers, 4 bytes each, that the caches of the device hold for sure."""
 
     def thumbnail(self, plane: Plane, region: Region, gain: float, bias: float, out: U8) -> None: ...
 
@@ -144,6 +153,7 @@ class Kernels(Protocol):
     def nearest_two(
         self, picked: F32, replaced: int, base: F32, near: F32, second: F32, slot: I32, other: I32
     ) -> None: ...
+
     def product_scores(
         self,
         added: F32,
@@ -157,6 +167,13 @@ class Kernels(Protocol):
     ) -> int: ...
 
     def balance_logs(self, rows: F32, sums: F64, target: F64) -> F64: ...
+    def put(self, x: Any) -> Rows: ...
+
+    def get(self, x: Any) -> Rows: ...
+
+    def take(self, x: Rows, rows: I64) -> Rows: ...
+
+    def is_finite(self, x: Rows) -> bool: ...
 
     def rle_encode(self, mask: U8, columns: bool) -> I64: ...
 
@@ -185,7 +202,7 @@ def load(device: str) -> Kernels:
     Raises
     ------
     DeviceUnavailableError
-        *device* is ``"cuda"`` and its kernels or its GPU are missing.
+        *device* is ``"cuda"``, and a GPU, its driver or Numba's CUDA target is missing.
     ValueError
         *device* is anything else.
     """
@@ -194,5 +211,19 @@ def load(device: str) -> Kernels:
 
         return cpu
     if device == "cuda":
-        raise DeviceUnavailableError("device 'cuda' has no kernels in this version; use device='cpu'")
+        return _cuda()
     raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
+
+
+def _cuda() -> Kernels:
+    try:
+        from . import cuda
+    except ImportError as e:
+        raise DeviceUnavailableError(
+            f"device 'cuda' needs Numba's CUDA target, which cannot be imported ({e}): install it with "
+            "pip install 'framesift[cuda]', or use device='cpu'"
+        ) from None
+    cuda.require()
+    return cast(
+        Kernels, cuda
+    )  # those without a twin yet raise MissingKernelError; tests/test_kernels_layout.py lists them

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from framesift_kernels import I64, Rows
+from framesift_kernels import I64, Kernels, Rows
 
 from ..machine import count_threads
 
@@ -167,6 +167,13 @@ def in_threads(function: Callable[[slice], T], n: int, block: int = 4096) -> lis
     if len(slices) < 2:
         return [function(s) for s in slices]
     return list(_threads().map(function, slices))
+
+
+def in_calls(kernels: Kernels, function: Callable[[slice], T], n: int, block: int = 4096) -> list[T]:
+    """`in_threads` on a CPU; a GPU takes all at once. For what does not depend on the slices."""
+    if kernels.CALLED_IN_THREADS:
+        return in_threads(function, n, block)
+    return [function(slice(0, n))] if n else []
 
 
 @cache

@@ -95,7 +95,7 @@ def select(
         Of ``"coverage"``, from 1 to 16: the power of the distances. The higher it is, the more the least usual frames
         count, and the less the many usual ones.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
     progress
         Called once for each source or once in all.
 

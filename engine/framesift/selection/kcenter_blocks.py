@@ -144,7 +144,7 @@ def _pick(x: Rows, indices: I64, tau: np.float32, bounds: Bounds, picks: Picks, 
     local = Bounds(
         bounds.sqdist[indices], bounds.nearest[indices], np.full(len(x), picks.n_centers, np.int32)
     )
-    pick_in_memory(x, local, picks, tau, kernels)
+    pick_in_memory(kernels.put(x), local, picks, tau, kernels)
     picked = picks.indices[before : picks.n_picked]
     picked[:] = indices[picked]
     bounds.sqdist[indices] = local.sqdist

@@ -9,6 +9,8 @@ from .cluster_sums import cluster_sums
 from .content_hash import content_hash
 from .cost_gains import cost_gains
 from .difference_hash import difference_hash
+from .get import get
+from .is_finite import is_finite
 from .lead import lead
 from .lower_distances import lower_distances
 from .lower_grouped import lower_grouped
@@ -23,6 +25,7 @@ from .picture import picture
 from .picture_at import picture_at
 from .potentials import potentials
 from .product_scores import product_scores
+from .put import put
 from .rle_box import rle_box
 from .rle_decode import rle_decode
 from .rle_decode_batch import rle_decode_batch
@@ -34,10 +37,17 @@ from .rle_to_string import rle_to_string
 from .rle_value_changes import rle_value_changes
 from .sharpness import sharpness
 from .swap_changes import swap_changes
+from .take import take
 from .thumbnail import thumbnail
 from .xxh3 import xxh3
 
+CALLED_IN_THREADS: bool = True
+CACHED_ELEMENTS: int = 3 * 2**18
+"""3 MB as float32."""
+
 __all__ = [
+    "CACHED_ELEMENTS",
+    "CALLED_IN_THREADS",
     "assign",
     "assign_sums",
     "balance_logs",
@@ -47,6 +57,8 @@ __all__ = [
     "content_hash",
     "cost_gains",
     "difference_hash",
+    "get",
+    "is_finite",
     "lead",
     "lower_distances",
     "lower_grouped",
@@ -61,6 +73,7 @@ __all__ = [
     "picture_at",
     "potentials",
     "product_scores",
+    "put",
     "rle_box",
     "rle_decode",
     "rle_decode_batch",
@@ -72,6 +85,7 @@ __all__ = [
     "rle_value_changes",
     "sharpness",
     "swap_changes",
+    "take",
     "thumbnail",
     "xxh3",
 ]

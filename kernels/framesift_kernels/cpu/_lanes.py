@@ -10,7 +10,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils as _cgutils
 
-from ._vector import _Block, make, types
+from ._compile import intrinsic, types
+from ._vector import _Block
 
 cgutils: Any = _cgutils
 
@@ -94,5 +95,5 @@ def _below_python(
     return np.uint64(sum(1 << lane for lane in range(LANES) if found[lane]))
 
 
-saved = make(_saved, _saved_python)
-below = make(_below, _below_python)
+saved = intrinsic(_saved_python, _saved)
+below = intrinsic(_below_python, _below)

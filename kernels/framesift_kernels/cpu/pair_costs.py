@@ -1,5 +1,7 @@
 """What it costs to serve clients by candidates: powers of distances."""
 
+import numpy as np
+
 from .. import F32, I64, Rows
 
 
@@ -31,6 +33,9 @@ def pair_costs(
     root if the order is odd, all in float32. O(b c d). Scratch: a copy of the clients.
     """
     from ._coverage import fill_costs
-    from ._rows import bits, pack
+    from ._rows import bits, pack_into
+    from ._vector import WIDTH
 
-    fill_costs(bits(x), rows, pack(clients), len(clients), scale, order, out, first, mirror)
+    packed = np.empty((-(-len(clients) // WIDTH), clients.shape[1], WIDTH), np.float32)
+    pack_into(clients, packed)
+    fill_costs(bits(x), rows, packed, len(clients), scale, order, out, first, mirror)
