@@ -1,5 +1,7 @@
 """Kernels for the CPU, compiled by Numba at their first call and cached on disk."""
 
+from .arma_errors import arma_errors
+from .arma_filter import arma_filter
 from .assign import assign
 from .assign_sums import assign_sums
 from .balance_logs import balance_logs
@@ -48,6 +50,8 @@ CACHED_ELEMENTS: int = 3 * 2**18
 __all__ = [
     "CACHED_ELEMENTS",
     "CALLED_IN_THREADS",
+    "arma_errors",
+    "arma_filter",
     "assign",
     "assign_sums",
     "balance_logs",
