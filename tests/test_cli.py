@@ -78,6 +78,7 @@ SELECT_DEFAULTS = {
     "exclude": None,
     "at_most": False,
     "keep_duplicates": False,
+    "order": 4,
     "config": None,
     "skip_near": False,
     "size": 64,
@@ -86,6 +87,7 @@ SELECT_DEFAULTS = {
     "step": 1,
     "crop": None,
     "decode": "exact",
+    "color": False,
     "layout": "images",
     "context": None,
     "image_format": "png",
@@ -104,7 +106,7 @@ EXPORT_DEFAULTS = {
 } | {"inputs": None}
 INDEX_DEFAULTS = {
     name: SELECT_DEFAULTS[name]
-    for name in "size start stop step crop decode stream scratch scratch_bytes device threads isolate timeout_s".split()
+    for name in "size start stop step crop decode color stream scratch scratch_bytes device threads isolate timeout_s".split()
 }
 
 
@@ -127,7 +129,7 @@ INDEX_DEFAULTS = {
         ),
         (
             "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3 --stream "
-            "--scratch t --scratch-bytes 20G --no-isolate --timeout 9 --decode keyframes",
+            "--scratch t --scratch-bytes 20G --no-isolate --timeout 9 --decode keyframes --color",
             ["a.mp4"],
             20,
             "framesift-out",
@@ -145,6 +147,7 @@ INDEX_DEFAULTS = {
                 "scratch": Path("t"),
                 "scratch_bytes": "20G",
                 "decode": "keyframes",
+                "color": True,
             },
         ),
         (
@@ -187,12 +190,13 @@ def test_index_is_one_call_of_index(clip: Path, tmp_path: Path, monkeypatch: pyt
     assert run(["index", "a", "b", "--store", "s"]) == 0
     assert (
         run(
-            "index a --store s --size 32 --start 1 --stop 2 --step 3 --crop 0,1,0,1 --threads 2 --decode fast".split()
+            "index a --store s --size 32 --start 1 --stop 2 --step 3 --crop 0,1,0,1 --threads 2 --decode fast --color".split()
         )
         == 0
     )
     options = {
         "decode": "fast",
+        "color": True,
         "size": 32,
         "start": "1",
         "stop": "2",

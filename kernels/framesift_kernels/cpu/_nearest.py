@@ -6,9 +6,9 @@ import numpy as np
 from llvmlite import ir
 
 from .. import F32, U32, U64, Rows
-from ._compile import kernel
+from ._compile import cgutils, intrinsic, kernel, types
 from ._rows import distances, fetch
-from ._vector import ROWS, VECTORS, WIDTH, _Block, cgutils, count_trailing_zeros, make, to_float, types
+from ._vector import ROWS, VECTORS, WIDTH, _Block, count_trailing_zeros, to_float
 
 _PACKED_ELEMENTS = 2**17
 """Of the rows of y that are compared at a time: half a megabyte as float32, which the second cache holds."""
@@ -196,5 +196,5 @@ class _Mask:
 
 _I64 = ir.IntType(64)
 
-near_row = make(_near_row, _near_row_python)
-near_lanes = make(_near_lanes, _near_lanes_python)
+near_row = intrinsic(_near_row_python, _near_row)
+near_lanes = intrinsic(_near_lanes_python, _near_lanes)
