@@ -1,5 +1,10 @@
 """Kernels of neighbours and of the product of objectives, against naive_neighbours.py."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -87,6 +92,44 @@ def test_rows_too_far_for_float32_are_neighbours_all_the_same(kernels):
     numbers, sqdist = split(keys_x)
     assert_array_equal(numbers, [[0, 1]])
     assert_array_equal(sqdist, np.inf)
+
+
+def some_of_each(kernels):
+    """What the kernels on tiles find, as text."""
+    x = np.random.default_rng(0).integers(0, 3, (100, 5)).astype(np.float32)
+    keys_x, keys_y = np.full((60, 4), NONE), np.full((40, 4), NONE)
+    kernels.nearest(x[:60], x[60:], 0, 60, keys_x, keys_y)
+    sqdist, labels, leaders = (
+        np.full(100, np.inf, np.float32),
+        np.zeros(100, np.int32),
+        np.zeros(100, np.int64),
+    )
+    n = kernels.lead(x, 0, 2.5, sqdist, labels, leaders)
+    found = [np.sort(keys_x, axis=1), np.sort(keys_y, axis=1), sqdist, labels, leaders[:n]]
+    return " ".join(a.tobytes().hex() for a in found)
+
+
+_OTHER_TILES = """
+import llvmlite.binding
+features = llvmlite.binding.get_host_cpu_features()
+for name in set(features):
+    del features[name]
+llvmlite.binding.get_host_cpu_features = lambda: features
+import framesift_kernels
+from framesift_kernels.cpu import _vector
+from test_kernels_neighbours import some_of_each
+print(_vector.WIDTH, some_of_each(framesift_kernels.load("cpu")))
+"""
+
+
+@compiled_only
+def test_results_do_not_depend_on_the_tiles(kernels, tmp_path):
+    """Not compared: what such a processor's own code generator would make of them."""
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)}
+    found = subprocess.check_output([sys.executable, "-c", _OTHER_TILES], text=True, env=env)
+    width, _, results = found.strip().partition(" ")
+    assert int(width) == 4
+    assert results == some_of_each(kernels)
 
 
 # lead
