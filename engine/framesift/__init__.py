@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import masks
     from .export.exporting import export
+    from .features.components import PrincipalComponents, principal_components
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
     from .pipeline import extract
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Index",
     "KMeans",
+    "PrincipalComponents",
     "Progress",
     "SelectedFrame",
     "SelectedSource",
@@ -35,6 +37,7 @@ __all__ = [
     "kmeans",
     "masks",
     "open_index",
+    "principal_components",
     "read_selection",
     "select",
     "verify",
@@ -44,6 +47,7 @@ __all__ = [
 _MODULES = {
     "Index": "index",
     "KMeans": "selection.kmeans",
+    "PrincipalComponents": "features.components",
     "Progress": "progress",
     "SelectedFrame": "selection.result",
     "SelectedSource": "selection.result",
@@ -56,6 +60,7 @@ _MODULES = {
     "kcenter_greedy": "selection.kcenter",
     "kmeans": "selection.kmeans",
     "open_index": "index",
+    "principal_components": "features.components",
     "read_selection": "selection.result",
     "select": "selection.choice",
     "verify": "inspection",

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ._objects import Bound, Call, load, pin
 
-__all__ = ["fma", "kernel", "native", "pin"]
+__all__ = ["fma", "intrinsic", "kernel", "native", "pin"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -160,5 +160,10 @@ def _fma_python(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
     return np.float32(total)
 
 
-fma = cast(Callable[..., np.float32], _Intrinsic(_fma_python, _fma_llvm))
+def intrinsic(plain: Callable[..., Any], llvm: Callable[..., Any]) -> Callable[..., Any]:
+    """What kernels call *plain* by: compiled, it is the code that *llvm*, a typing function of Numba's, gives."""
+    return cast(Callable[..., Any], _Intrinsic(plain, llvm))
+
+
+fma: Callable[..., np.float32] = intrinsic(_fma_python, _fma_llvm)
 """float32 ``a * b + c`` with one rounding (IEEE 754 fusedMultiplyAdd), on every device the same."""
