@@ -1,3 +1,5 @@
+import importlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +67,10 @@ def remote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     monkeypatch.setattr("framesift.remote.reader.BLOCK_BYTES", s3server.BLOCK)
     monkeypatch.setattr("framesift.remote.download._PART_BYTES", 7000)
     monkeypatch.setattr("framesift.remote.download._PIECE_BYTES", 1000)
+    # None of these reaches a worker.
+    monkeypatch.setattr(
+        importlib.import_module("framesift.index"), "_is_isolated", lambda isolate, _: bool(isolate)
+    )
     scratch = tmp_path_factory.mktemp("scratch")
     monkeypatch.setenv("FRAMESIFT_SCRATCH", str(scratch))
     for name in [n for n in os.environ if n.startswith("AWS_")]:

@@ -13,10 +13,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
 from devices import SIMULATED, SLOW, examples
+from framesift_kernels.cpu import _lloyd
 from framesift_kernels.cpu._compile import _fma_python, fma
+from framesift_kernels.cpu._narrow import NARROW
 from framesift_kernels.cpu._vector import ROWS, VECTORS, WIDTH, _to_float_python, to_float
 
 compiled_only = pytest.mark.compiled
+needs_narrow = pytest.mark.skipif(not NARROW, reason="a processor without products of bytes")
 check = examples(60)
 both_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 all_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
@@ -139,6 +142,75 @@ def test_assign_ties_go_to_the_lowest_index(kernels, seed, n, k, copies):
     assert_array_equal(again[1], once[1])
 
 
+# assign, where centres are ruled out on eight bits
+
+
+def in_float32_alone(kernels, monkeypatch, x, centers):
+    with monkeypatch.context() as patch:
+        patch.setattr(_lloyd, "NARROW", False)
+        return kernels.assign(x, centers)
+
+
+def hard_cases(rng, n, d, k, dtype):
+    """Name, rows and centres: data on which rounding rules out little, or could rule out too much."""
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
+    if dtype == np.uint8:
+        centers = centers * 40 + 128
+    yield "plain", x, centers
+    yield "rows are centres", x, x[rng.integers(n, size=k)].astype(np.float32)
+    yield "ties", x, np.tile(centers[: k // 3 + 1], (3, 1))[:k].copy()
+    yield "one centre", x, np.repeat(centers[:1], k, axis=0)
+    near = centers + np.float32(1e-6) * make_rows(rng, k, d, np.float32)
+    yield "pairs that float32 hardly tells apart", x, np.concatenate([centers[: k // 2], near[: k - k // 2]])
+    yield "far centres", x, (centers * np.float32(1e4)).astype(np.float32)
+    yield "few rows far off", np.where(rng.random((n, 1)) < 0.02, x * 0 + 200, x).astype(dtype), centers
+    yield "all rows equal", np.repeat(x[:1], n, axis=0), centers
+    if dtype == np.float32:
+        yield "huge", x * np.float32(1e18), centers * np.float32(1e18)
+        yield "too large to square", x * np.float32(1e30), centers * np.float32(1e30)
+        yield (
+            "at the ends of float32",
+            np.where(x > 0, x * 0 + 3e38, x * 0 - 3e38),
+            np.sign(centers) * np.float32(3e38),
+        )
+        yield "tiny", x * np.float32(1e-25), centers * np.float32(1e-25)
+        yield "far from zero", x + np.float32(1e4), centers + np.float32(1e4)
+
+
+@all_dtypes
+@pytest.mark.parametrize(
+    ("n", "d", "k"),
+    [
+        (64, 8, 2 * WIDTH + 1),
+        pytest.param(700, 33, 77, marks=compiled_only),
+        pytest.param(200, 130, 128, marks=compiled_only),
+    ],
+)
+def test_ruling_out_centers_changes_no_bit(kernels, rng, monkeypatch, n, d, k, dtype):
+    with np.errstate(all="ignore"):  # plain Python warns of what overflows
+        for name, x, centers in hard_cases(rng, n, d, k, dtype):
+            labels, sqdist = kernels.assign(x, centers)
+            expected = in_float32_alone(kernels, monkeypatch, x, centers)
+            assert_array_equal(labels, expected[0], err_msg=name)
+            assert_array_equal(sqdist, expected[1], err_msg=name)
+
+
+@needs_narrow
+@compiled_only
+def test_nearly_all_centers_are_ruled_out(rng):
+    """Of uniform rows some two candidates are left: that is what makes it quick."""
+    x = rng.random((_lloyd.BATCH, 128), np.float32)
+    centers = x[:100] / 2 + np.float32(0.25)
+    work = _lloyd.workspace(100, *x.shape)
+    pair_rows = work[7]
+    pair_rows[:] = -1
+    labels, sqdist = np.empty(len(x), np.int32), np.empty(len(x), np.float32)
+    _lloyd.assign_and_sum(x, centers, labels, sqdist, np.empty((0, 128)), np.empty(0, np.int64), *work)
+    candidates = np.bincount(pair_rows[pair_rows >= 0], minlength=len(x))
+    assert (candidates >= 1).all(), "none is compared with all centres"
+    assert candidates.mean() < 3
+
+
 # cluster_sums
 
 
@@ -223,9 +295,15 @@ def test_potentials_match_naive(kernels, rng, n, d, t, dtype):
 @all_dtypes
 @pytest.mark.parametrize(
     ("n", "d", "k"),
-    [(0, 2, 1), (1, 0, 2), (7, 3, 1), (9, 3, 2), (40, 2, WIDTH + 1), (17, 5, 2 * WIDTH)][
-        : 4 if SIMULATED else 6
-    ],
+    [
+        (0, 2, 1),
+        (1, 0, 2),
+        (7, 3, 1),
+        (9, 3, 2),
+        (40, 2, WIDTH + 1),
+        (17, 5, 2 * WIDTH),
+        (64, 8, 2 * WIDTH + 1),
+    ][: 4 if SIMULATED else 7],
 )
 @pytest.mark.parametrize("step", [0, 0.01, 1])
 def test_bounded_sums_are_assign_sums(kernels, rng, n, d, k, step, dtype):
@@ -448,7 +526,14 @@ print(_vector.WIDTH, labels.tobytes().hex(), sqdist.tobytes().hex())
 
 
 @compiled_only
-@pytest.mark.parametrize(("features", "width"), [(("avx2", "f16c"), 8), ((), 4)])
+@pytest.mark.parametrize(
+    ("features", "width"),
+    [
+        (("avx2", "f16c"), 8),
+        ((), 4),
+        pytest.param(("avx2", "f16c", "avx512vnni", "avx512vl"), 8, marks=needs_narrow),
+    ],
+)
 def test_results_do_not_depend_on_the_tiles(kernels, rng, tmp_path, features, width):
     """Not compared: what such a processor's own code generator would make of them."""
     x, centers = rng.normal(size=(100, 33)).astype(np.float32), rng.normal(size=(77, 33)).astype(np.float32)

@@ -88,13 +88,13 @@ for work in (masks.encode_array, masks.decode_array):
 
 
 @pytest.mark.parametrize("kind", ["empty", "checks"])
-@pytest.mark.parametrize("n", [20, 200])
+@pytest.mark.parametrize("n", [12, 120])
 def test_memory_is_what_the_formula_says(tmp_path: Path, kind: str, n: int) -> None:
     """Measured <= projected <= allowed, on a small and on a tenfold array, where every pixel is a run as well."""
     array = zarr.create_array(tmp_path / "masks", shape=(n, 300, 400), chunks=(4, 300, 400), dtype="u1")
     checks = (np.indices((300, 400)).sum(axis=0) % 2).astype(np.uint8)
-    for start in range(0, n if kind == "checks" else 0, 20):
-        array[start : start + 20] = np.repeat(checks[None], 20, axis=0)
+    for start in range(0, n if kind == "checks" else 0, 12):
+        array[start : start + 12] = np.repeat(checks[None], 12, axis=0)
     budget = 40 * 2**20
     command = [sys.executable, "-c", _PEAK, str(tmp_path / "masks"), str(tmp_path), str(budget)]
     for line in subprocess.check_output(command, text=True).splitlines():

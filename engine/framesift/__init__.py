@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import masks
+    from . import lightly, masks
     from .export.exporting import export
     from .features.components import PrincipalComponents, principal_components
     from .index import Index, index, open_index
@@ -14,13 +14,21 @@ if TYPE_CHECKING:
     from .pipeline import extract
     from .progress import Progress
     from .selection.choice import select
+    from .selection.coverage import coverage, facility_location
+    from .selection.duplicates import DuplicateGroups, near_duplicates
     from .selection.kcenter import kcenter_greedy
     from .selection.kmeans import KMeans, kmeans
+    from .selection.neighbours import nearest, similarity, typicality
+    from .selection.objectives import Balance, Diversity, Weights
+    from .selection.product import product_greedy
     from .selection.result import SelectedFrame, SelectedSource, Selection, read_selection
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Balance",
+    "Diversity",
+    "DuplicateGroups",
     "Index",
     "KMeans",
     "PrincipalComponents",
@@ -28,23 +36,35 @@ __all__ = [
     "SelectedFrame",
     "SelectedSource",
     "Selection",
+    "Weights",
+    "coverage",
     "describe",
     "describe_store",
     "export",
     "extract",
+    "facility_location",
     "index",
     "kcenter_greedy",
     "kmeans",
+    "lightly",
     "masks",
+    "near_duplicates",
+    "nearest",
     "open_index",
     "principal_components",
+    "product_greedy",
     "read_selection",
     "select",
+    "similarity",
+    "typicality",
     "verify",
 ]
 
 # Each name is imported when it is first asked for: an index needs no Pillow, and k-means no decoder.
 _MODULES = {
+    "Balance": "selection.objectives",
+    "Diversity": "selection.objectives",
+    "DuplicateGroups": "selection.duplicates",
     "Index": "index",
     "KMeans": "selection.kmeans",
     "PrincipalComponents": "features.components",
@@ -52,17 +72,25 @@ _MODULES = {
     "SelectedFrame": "selection.result",
     "SelectedSource": "selection.result",
     "Selection": "selection.result",
+    "coverage": "selection.coverage",
+    "Weights": "selection.objectives",
     "describe": "inspection",
     "describe_store": "inspection",
     "export": "export.exporting",
     "extract": "pipeline",
+    "facility_location": "selection.coverage",
     "index": "index",
     "kcenter_greedy": "selection.kcenter",
     "kmeans": "selection.kmeans",
+    "near_duplicates": "selection.duplicates",
+    "nearest": "selection.neighbours",
     "open_index": "index",
     "principal_components": "features.components",
+    "product_greedy": "selection.product",
     "read_selection": "selection.result",
     "select": "selection.choice",
+    "similarity": "selection.neighbours",
+    "typicality": "selection.neighbours",
     "verify": "inspection",
 }
 
@@ -90,4 +118,5 @@ def _lazily(name: str, module: str) -> property:
 for _name, _module in _MODULES.items():
     setattr(_Package, _name, _lazily(_name, _module))
 _Package.masks = property(lambda _: import_module(f"{__name__}.masks"), lambda _, value: None)  # type: ignore[attr-defined]
+_Package.lightly = property(lambda _: import_module(f"{__name__}.lightly"), lambda _, value: None)  # type: ignore[attr-defined]
 sys.modules[__name__].__class__ = _Package

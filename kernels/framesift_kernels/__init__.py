@@ -44,6 +44,10 @@ class Kernels(Protocol):
 
     def thumbnail(self, plane: Plane, region: Region, gain: float, bias: float, out: U8) -> None: ...
 
+    def chroma(
+        self, plane: Plane, shift: tuple[int, int], region: Region, gain: float, bias: float, out: U8
+    ) -> None: ...
+
     def sharpness(self, plane: Plane, region: Region, depth: int) -> float: ...
 
     def content_hash(self, plane: U64, row_bytes: int, seed: int) -> int: ...
@@ -102,6 +106,10 @@ class Kernels(Protocol):
         self, x: Rows, rows: I64, centers: F32, applied: I32, sqdist: F32, nearest: I32
     ) -> int: ...
 
+    def nearest(self, x: Rows, y: Rows, first_x: int, first_y: int, keys_x: U64, keys_y: U64) -> None: ...
+
+    def lead(self, x: Rows, first: int, beyond: float, sqdist: F32, labels: I32, leaders: I64) -> int: ...
+
     def pick_farthest(
         self,
         x: Rows,
@@ -116,6 +124,49 @@ class Kernels(Protocol):
         reached: F32,
     ) -> int: ...
 
+    def pair_costs(
+        self,
+        x: Rows,
+        rows: I64,
+        clients: F32,
+        scale: float,
+        order: int,
+        out: F32,
+        first: int,
+        mirror: bool,
+    ) -> None: ...
+
+    def cost_gains(self, costs: F32, rows: I64, near: F32, weights: F32) -> F64: ...
+
+    def swap_changes(
+        self,
+        costs: F32,
+        rows: I64,
+        near: F32,
+        second: F32,
+        slot: I32,
+        weights: F32,
+        removal: F64,
+        only: I32,
+    ) -> tuple[F64, I32]: ...
+
+    def nearest_two(
+        self, picked: F32, replaced: int, base: F32, near: F32, second: F32, slot: I32, other: I32
+    ) -> None: ...
+
+    def product_scores(
+        self,
+        added: F32,
+        sums: F64,
+        strengths: F64,
+        labels: I32,
+        tables: F64,
+        closed: U8,
+        rows: slice,
+        scores: F64,
+    ) -> int: ...
+
+    def balance_logs(self, rows: F32, sums: F64, target: F64) -> F64: ...
     def put(self, x: Any) -> Rows: ...
 
     def get(self, x: Any) -> Rows: ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,35 @@ from .vectors import in_threads
 _BLOCK_BYTES = 4 * 2**20
 _KEPT = (np.dtype(np.uint8), np.dtype(np.float16), np.dtype(np.float32))
 """Types that the kernels take; all others become float32."""
+
+
+class Readable(Protocol):
+    """(n, d) rows, uint8, float16 or float32, finite, in memory or in blocks."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and dimensions."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the rows as they are read."""
+
+    @property
+    def in_memory(self) -> Rows | None:
+        """All rows, if they lie in memory."""
+
+    @property
+    def slices(self) -> list[slice]:
+        """The blocks."""
+
+    def read(self, rows: slice) -> Rows:
+        """Some rows."""
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """First row and rows of each block, in order."""
+
+    def take(self, rows: I64) -> Rows:
+        """Some rows, in any order."""
 
 
 @dataclass(frozen=True, slots=True)

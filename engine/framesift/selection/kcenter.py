@@ -75,7 +75,7 @@ def kcenter_greedy(
     kernels = load_kernels(device)
     matrix = as_matrix(x, max_bytes, kernels=kernels)
     rows = matrix.shape[0]
-    before = _as_indices(preselected, rows)
+    before = as_indices(preselected, rows)
     if not 1 <= n <= rows - len(before):
         raise UsageError(
             f"n must be from 1 to the number of rows that are not preselected, got {n = }, "
@@ -101,15 +101,21 @@ def kcenter_greedy(
     return picks.indices[: picks.n_picked], np.sqrt(picks.reached[: picks.n_picked])
 
 
-def _as_indices(given: npt.ArrayLike | None, rows: int) -> I64:
-    """*given*, checked, increasing, each once."""
+def as_indices(given: npt.ArrayLike | None, rows: int, name: str = "preselected") -> I64:
+    """*given*, checked, increasing, each once.
+
+    Raises
+    ------
+    UsageError
+        These are not rows.
+    """
     if given is None:
         return np.empty(0, np.int64)
     array = np.asarray(given)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise UsageError(f"preselected must be a list of row numbers, got {array.dtype = }, {array.shape = }")
+        raise UsageError(f"{name} must be a list of row numbers, got {array.dtype = }, {array.shape = }")
     if array.size and not (array.min() >= 0 and array.max() < rows):
-        raise UsageError(f"preselected must be rows of x, from 0 to {rows - 1}, got {array}")
+        raise UsageError(f"{name} must be rows of x, from 0 to {rows - 1}, got {array}")
     return np.unique(array).astype(np.int64)
 
 

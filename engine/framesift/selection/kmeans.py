@@ -21,8 +21,9 @@ _VARIANCE_ROWS = 8_192
 _FIRST_BATCH = 1_024
 _STILL_IMPROVING = 0.02
 """Relative gain of an iteration under which a batch has given what it can, and is doubled."""
-_BOUNDS_PAY, _PAUSE = 0.6, 8
-"""Share of rows compared with all centres above which bounds do not pay, and for how many steps they rest then."""
+_BOUNDS_PAY, _FIRST_PAUSE, _PAUSE, _LOOK = 0.6, 4, 8, 32
+"""Share of rows compared with all centres above which bounds do not pay, steps before they are tried, steps they then
+rest if they do not pay (each time twice as many), and one of how many rows is looked at to tell."""
 _MIN_BLOCK, _MOST_BLOCKS = 256, 32
 """Of rows that are summed up on their own: the sums depend on the blocks, and these on the number of rows alone."""
 _SUMS = 2**24
@@ -233,7 +234,7 @@ def _assign(rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32
     def assign(s: slice) -> None:
         labels[s], sqdist[s] = kernels.assign(rows[s], centers)
 
-    in_calls(kernels, assign, len(rows), 1024)
+    in_calls(kernels, assign, len(rows), 2048)
 
 
 class _Bounds:
@@ -242,15 +243,25 @@ class _Bounds:
     def __init__(self, n: int) -> None:
         self.lower = np.zeros(n, np.float32)
         self._moved = 0.0
-        self._fresh, self._pause = True, 0
+        self._fresh, self._pause, self._next = True, _FIRST_PAUSE, _PAUSE
 
-    @property
-    def pay(self) -> bool:
-        """Whether to use them in this step; to be asked once a step."""
+    def pay(self, sqdist: F32) -> bool:
+        """Whether to use them in this step; to be asked once a step, with the distances of the step before."""
+        if not self._fresh and not self._pause:
+            near = np.sqrt(sqdist[::_LOOK]) + self._moved < self.lower[::_LOOK] - self._moved
+            if np.count_nonzero(~near) > _BOUNDS_PAY * len(near):
+                self._rest()
         if self._pause:
             self._pause -= 1
-            self.lower[:], self._fresh = 0, True
-        return not self._pause
+            self._fresh = True
+            return False
+        if self._fresh:
+            self.lower[:] = 0
+        return True
+
+    def _rest(self) -> None:
+        """They do not pay: look again in some steps, and each time later."""
+        self._pause, self._next = self._next, 2 * self._next
 
     @property
     def moved(self) -> float:
@@ -260,7 +271,7 @@ class _Bounds:
     def learn(self, compared: int) -> None:
         """How many rows had to be compared with all centres."""
         if not self._fresh and compared > _BOUNDS_PAY * len(self.lower):
-            self._pause = _PAUSE
+            self._rest()
         self._fresh = False
 
     def move(self, before: F32, after: F32) -> None:
@@ -273,7 +284,7 @@ def _step(
     rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32, bounds: _Bounds | None = None
 ) -> F32:
     """Assign every row, and give the mean of each cluster; an empty one moves to the row farthest from its centre."""
-    bounded = bounds if bounds is not None and bounds.pay else None
+    bounded = bounds if bounds is not None and bounds.pay(sqdist) else None
 
     def sum_up(s: slice) -> Any:
         if bounded is None:

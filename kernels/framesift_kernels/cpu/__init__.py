@@ -2,21 +2,29 @@
 
 from .assign import assign
 from .assign_sums import assign_sums
+from .balance_logs import balance_logs
 from .bounded_sums import bounded_sums
+from .chroma import chroma
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
+from .cost_gains import cost_gains
 from .difference_hash import difference_hash
 from .get import get
 from .is_finite import is_finite
+from .lead import lead
 from .lower_distances import lower_distances
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
 from .luminance import luminance
 from .motion_energy import motion_energy
+from .nearest import nearest
+from .nearest_two import nearest_two
+from .pair_costs import pair_costs
 from .pick_farthest import pick_farthest
 from .picture import picture
 from .picture_at import picture_at
 from .potentials import potentials
+from .product_scores import product_scores
 from .put import put
 from .rle_box import rle_box
 from .rle_decode import rle_decode
@@ -28,6 +36,7 @@ from .rle_overlaps import rle_overlaps
 from .rle_to_string import rle_to_string
 from .rle_value_changes import rle_value_changes
 from .sharpness import sharpness
+from .swap_changes import swap_changes
 from .take import take
 from .thumbnail import thumbnail
 from .xxh3 import xxh3
@@ -41,21 +50,29 @@ __all__ = [
     "CALLED_IN_THREADS",
     "assign",
     "assign_sums",
+    "balance_logs",
     "bounded_sums",
+    "chroma",
     "cluster_sums",
     "content_hash",
+    "cost_gains",
     "difference_hash",
     "get",
     "is_finite",
+    "lead",
     "lower_distances",
     "lower_grouped",
     "lower_nearest",
     "luminance",
     "motion_energy",
+    "nearest",
+    "nearest_two",
+    "pair_costs",
     "pick_farthest",
     "picture",
     "picture_at",
     "potentials",
+    "product_scores",
     "put",
     "rle_box",
     "rle_decode",
@@ -67,6 +84,7 @@ __all__ = [
     "rle_to_string",
     "rle_value_changes",
     "sharpness",
+    "swap_changes",
     "take",
     "thumbnail",
     "xxh3",

@@ -92,13 +92,7 @@ def paint_columns(
         if how != ONES:
             _put(mask, r * width, line, width, how)
         elif ones:
-            _put_ones(mask, r * width, line, first, last)
-
-
-@kernel
-def _put_ones(mask: U8, at: int, line: U8, first: int, last: int) -> None:
-    for c in range(first, last):
-        mask[at + c] = line[c]
+            copy(mask, r * width + first, line, first, last - first)
 
 
 @kernel
