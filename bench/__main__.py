@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import compile, decode, export, isolation, kernels, memory, modes, quality, shortcuts, start
+from . import compile, decode, export, isolation, kernels, memory, modes, pose, quality, shortcuts, start
 from .record import Machine, table
 
 SUITES = {
@@ -20,6 +20,7 @@ SUITES = {
     "compile": compile.run,
     "quality": quality.run,
     "start": start.run,
+    "pose": pose.run,
 }
 
 

@@ -16,6 +16,8 @@ CONSTANTS = ["CACHED_ELEMENTS", "CALLED_IN_THREADS"]
 MISSING = {
     "cpu": set(),
     "cuda": {
+        "arma_errors",
+        "arma_filter",
         "balance_logs",
         "chroma",
         "cost_gains",

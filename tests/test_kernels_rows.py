@@ -152,6 +152,13 @@ def in_float32_alone(kernels, monkeypatch, x, centers):
         return kernels.assign(x, centers)
 
 
+@pytest.fixture
+def ruling_out(monkeypatch):
+    """However few there are."""
+    for name in ("_NARROW_CENTERS", "_NARROW_ROWS", "_NARROW_DIMENSIONS"):
+        monkeypatch.setattr(_lloyd, name, 1)
+
+
 def hard_cases(rng, n, d, k, dtype):
     """Name, rows and centres: data on which rounding rules out little, or could rule out too much."""
     x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
@@ -178,11 +185,12 @@ def hard_cases(rng, n, d, k, dtype):
         yield "far from zero", x + np.float32(1e4), centers + np.float32(1e4)
 
 
+@pytest.mark.usefixtures("ruling_out")
 @all_dtypes
 @pytest.mark.parametrize(
     ("n", "d", "k"),
     [
-        (64, 8, 2 * WIDTH + 1),
+        (11, 5, 20),
         pytest.param(700, 33, 77, marks=compiled_only),
         pytest.param(200, 130, 128, marks=compiled_only),
     ],
@@ -294,6 +302,7 @@ def test_potentials_match_naive(kernels, rng, n, d, t, dtype):
 # bounded_sums
 
 
+@pytest.mark.usefixtures("ruling_out")
 @all_dtypes
 @pytest.mark.parametrize(
     ("n", "d", "k"),
@@ -304,7 +313,7 @@ def test_potentials_match_naive(kernels, rng, n, d, t, dtype):
         (9, 3, 2),
         (40, 2, WIDTH + 1),
         (17, 5, 2 * WIDTH),
-        (64, 8, 2 * WIDTH + 1),
+        (11, 3, 5),
     ][: 4 if SIMULATED else 7],
 )
 @pytest.mark.parametrize("step", [0, 0.01, 1])

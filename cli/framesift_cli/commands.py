@@ -213,8 +213,8 @@ def select(
         selection = framesift.extract(
             inputs,
             n,
-            _place(out),
-            store=None if store is None else _place(store),
+            place(out),
+            store=None if store is None else place(store),
             method=method.value,
             per_source=per_source,
             seed=seed,
@@ -245,7 +245,7 @@ def select(
             timeout_s=timeout,
             progress=progress,
         )
-    return _show_selection(selection, out, as_json=as_json, quiet=quiet)
+    return show_selection(selection, out, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -277,7 +277,7 @@ def index(
     with reporting(quiet=quiet) as progress:
         made = framesift.index(
             inputs,
-            _place(store),
+            place(store),
             size=size,
             start=start,
             stop=stop,
@@ -295,9 +295,9 @@ def index(
             progress=progress,
         )
     if as_json:
-        _print_json(made.to_json())
+        print_json(made.to_json())
     elif not quiet:
-        _say(
+        say(
             f"{_count(len(made.records), 'source')}, {_count(made.n_rows, 'frame')} in {store} "
             f"({made.stats['sources_reused']:.0f} reused, {made.stats['index_s']:.1f} s)"
         )
@@ -328,7 +328,7 @@ def export(
     with reporting(quiet=quiet) as progress:
         framesift.export(
             chosen,
-            _place(out),
+            place(out),
             layout=layout.value,
             context=context,
             image_format=image_format.value,
@@ -338,7 +338,7 @@ def export(
             threads=threads,
             progress=progress,
         )
-    return _show_selection(chosen, out, as_json=as_json, quiet=quiet)
+    return show_selection(chosen, out, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -359,7 +359,7 @@ def info(
         sources, set_aside = framesift.describe(inputs)
         found = {"sources": sources, "set_aside": [{"uri": s.uri, "reason": s.reason} for s in set_aside]}
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for name, value in found.items():
             if name not in ("sources", "set_aside"):
@@ -379,14 +379,14 @@ def verify(
     import framesift
 
     with reporting(quiet=quiet) as progress:
-        found = framesift.verify(_place(store), progress=progress)
+        found = framesift.verify(place(store), progress=progress)
     if as_json:
-        _print_json(found)
+        print_json(found)
     elif not quiet:
         counts = f"{_count(found['sources'], 'source')}, {_count(found['frames'], 'frame')}"
-        _say(f"{counts}, {len(found['damaged'])} damaged")
+        say(f"{counts}, {len(found['damaged'])} damaged")
     for sentence in found["damaged"]:
-        _say(f"damaged: {sentence}")
+        say(f"damaged: {sentence}")
     return 6 if found["damaged"] else 0
 
 
@@ -402,13 +402,13 @@ def demo(
     with reporting(quiet=quiet) as progress:
         found = run(out, progress=progress)
     if as_json:
-        _print_json(found)
+        print_json(found)
     elif not quiet:
         typer.echo(found["summary"])
     return 0
 
 
-def _place(text: str) -> Path | str:
+def place(text: str) -> Path | str:
     """A folder as a path; an address as it is, for a path would lose one of its slashes."""
     return text if "://" in text else Path(text)
 
@@ -417,9 +417,10 @@ def _in(out: str, file: str) -> str:
     return f"{out.rstrip('/')}/{file}" if "://" in out else str(Path(out) / file)
 
 
-def _show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: bool) -> int:
+def show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: bool) -> int:
+    """Paths or JSON of what was chosen; the exit code."""
     if as_json:
-        _print_json(selection.to_json())
+        print_json(selection.to_json())
     else:
         for frame in selection.frames:
             if frame.file:
@@ -427,7 +428,7 @@ def _show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: b
     if not quiet:
         seconds = sum(selection.stats.get(f"{stage}_s", 0) for stage in ("index", "select", "export"))
         n_sources = len({frame.source for frame in selection.frames})
-        _say(
+        say(
             f"{_count(len(selection), 'frame')} of {_count(n_sources, 'source')} in {seconds:.1f} s; "
             f"look at {_in(out, 'contact-sheet.png')}"
         )
@@ -437,9 +438,9 @@ def _show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: b
 def _exit_code(set_aside: "list[SetAside]", warnings: list[tuple[str, list[str]]]) -> int:
     for uri, sentences in warnings:
         for sentence in sentences:
-            _say(f"warning: {uri}: {sentence}")
+            say(f"warning: {uri}: {sentence}")
     for item in set_aside:
-        _say(f"set aside: {item.uri}: {item.reason}")
+        say(f"set aside: {item.uri}: {item.reason}")
     return 3 if set_aside else 0
 
 
@@ -457,11 +458,13 @@ def _line(source: dict[str, Any]) -> str:
     return f"{source['uri']}: {source['n_frames']} frames of {size}{rate}{codec}{keys}"
 
 
-def _print_json(data: Any) -> None:
+def print_json(data: Any) -> None:
+    """One JSON object on stdout."""
     json.dump(data, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
     sys.stdout.flush()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """A line on stderr."""
     typer.echo(text.encode(errors="backslashreplace").decode(), err=True)

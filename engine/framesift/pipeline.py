@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import UsageError
-from .export.exporting import check_export, export
+from .export.exporting import LAYOUTS, check_export, export
 from .index import PathLike, index
 from .positions import Position
 from .progress import ProgressCallback, silent
@@ -53,7 +53,8 @@ def extract(
 ) -> Selection:
     """Videos in, the *n* most useful frames out, as pictures in *out*: `index`, `select` and `export`.
 
-    The options are those of the three; see there, also for what they raise. Options of all three are checked
+    The options are those of the three; see there, also for what they raise. *min_gap* is the layout's own by default:
+    2 for ``"lightning-pose"``, so that no chosen frame is the next one's context. Options of all three are checked
     before anything is decoded. With *config*, a selection configuration of LightlyOne, `lightly.select_frames`
     chooses, and *n* and the options of `select` that it lacks are not used.
 
@@ -70,10 +71,11 @@ def extract(
         picture_crop=picture_crop,
         threads=threads,
     )
-    check_choice(n, method, min_gap, seed, order)
-    exclude = check_excluded(exclude)
     if config is not None and (per_source or min_gap is not None):
         raise UsageError("config goes neither with per_source nor with min_gap; leave them out")
+    min_gap = LAYOUTS[layout].min_gap if min_gap is None else min_gap
+    check_choice(n, method, min_gap, seed, order)
+    exclude = check_excluded(exclude)
     rules = None
     if config is not None:
         from .lightly.frames import read_config, select_frames

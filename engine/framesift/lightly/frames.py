@@ -20,7 +20,7 @@ from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
 from ..selection.candidates import Candidates, gather
-from ..selection.choice import _frames, _rows_of
+from ..selection.choice import _rows_of, frames_of
 from ..selection.excluded import read_excluded
 from ..selection.result import SelectedSource, Selection
 from ..selection.strategy import Pick
@@ -115,7 +115,7 @@ def select_frames(
         sources=[
             SelectedSource(**{name: getattr(record, name) for name in names}) for record in index.records
         ],
-        frames=_frames(candidates, [Pick(int(row)) for row in picks]),
+        frames=frames_of(candidates, [Pick(int(row)) for row in picks]),
         set_aside=list(index.set_aside),
         stats={**index.stats, "select_s": time.perf_counter() - began},
         dropped=dict(candidates.dropped),

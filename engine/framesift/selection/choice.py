@@ -85,8 +85,8 @@ def select(
     min_gap
         Least distance of two chosen frames of one source: an int (frames) or ``"0.5s"``.
     exclude
-        Frames extracted before: folders of pictures or ``selection.json`` files. They are not chosen again, and
-        ``"coverage"``, ``"coreset"`` and *min_gap* take them as chosen.
+        Frames extracted before: folders of pictures, ``selection.json`` files or SLEAP projects (``.slp``). They are
+        not chosen again, and ``"coverage"``, ``"coreset"`` and *min_gap* take them as chosen.
     at_most
         Take all there are if there are fewer than *n*.
     keep_duplicates
@@ -183,10 +183,15 @@ def _empty(index: Index, rules: _Rules, per_source: bool, excluded: dict[int, se
         "device": rules.device,
         "index": index.records[0].options,
     }
+    return new_selection(index, rules.method, rules.seed, options)
+
+
+def new_selection(index: Index, method: str, seed: int, options: dict[str, Any]) -> Selection:
+    """A selection without frames yet."""
     names = [f.name for f in fields(SelectedSource)]
     return Selection(
-        method=rules.method,
-        seed=rules.seed,
+        method=method,
+        seed=seed,
         options=options,
         sources=[
             SelectedSource(**{name: getattr(record, name) for name in names}) for record in index.records
@@ -227,7 +232,7 @@ def _choose(
     )
     picks = METHODS[rules.method](task)
     assert len({pick.row for pick in picks}) == n, "a strategy must choose n distinct rows"
-    return _frames(candidates, picks)
+    return frames_of(candidates, picks)
 
 
 def _rows_of(candidates: Candidates, excluded: dict[int, set[int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -248,7 +253,8 @@ def _too_few(candidates: Candidates, capacity: int, rules: _Rules) -> str:
     )
 
 
-def _frames(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
+def frames_of(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
+    """The frames that were picked, ranked in that order, sorted by source and index."""
     index = candidates.index
     readers = {source: index.reader(source) for source in candidates.sources}
     pts = {source: reader.read("pts") for source, reader in readers.items()}

@@ -39,6 +39,8 @@ class SelectedFrame:
     """16 hex digits over the decoded planes, by which the export checks itself."""
     file: str | None = None
     """Picture, relative to the folder of ``selection.json``."""
+    why: str | None = None
+    """In words, why it was chosen, where the method can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +231,7 @@ def _frame(item: dict[str, Any]) -> SelectedFrame:
     _check(known, ("source", "index", "pts", "rank"), int)
     _check(known, ("time_s", "score"), float, int, type(None))
     _check(known, ("cluster",), int, type(None))
-    _check(known, ("content_hash", "file"), str, type(None))
+    _check(known, ("content_hash", "file", "why"), str, type(None))
     if known["content_hash"] is not None:
         int(known["content_hash"], 16)
     return SelectedFrame(**known)  # type: ignore[arg-type]

@@ -148,7 +148,7 @@ def sift(
             row, norm = rows[first + r], np.float64(norms[r, 0])
             high = highest(scores, r, np.int32(2**31 - 1))
             doubt = _doubt(norm, norms[r, 1], x.shape[1], scale)
-            window = _window(norm - high * np.float64(scale[GAIN]), doubt, x.shape[1]) / scale[GAIN]
+            window = _window(norm - np.float64(high) * scale[GAIN], doubt, x.shape[1]) / scale[GAIN]
             found, limit = MOST + 1, np.int32(0)
             if window < _MOST_SCORE:
                 limit = np.int32(high - np.int64(window) - 1)
@@ -162,7 +162,7 @@ def sift(
             n_pairs += found
             if len(lower):
                 high = highest(scores, r, limit)
-                lower[row] = _beyond(norm, -high * np.float64(scale[GAIN]), doubt, x.shape[1])
+                lower[row] = _beyond(norm, -np.float64(high) * scale[GAIN], doubt, x.shape[1])
     return n_pairs, n_open
 
 
