@@ -41,11 +41,6 @@ def kernels(request):
     return framesift_kernels.load(request.param)
 
 
-@pytest.fixture(params=DEVICES)
-def device(request):
-    return request.param
-
-
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

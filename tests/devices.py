@@ -4,6 +4,7 @@ import sys
 import threading
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from numba import config, cuda
 from numba.np import numpy_support
@@ -44,3 +45,15 @@ def settle_simulator():
             return self._allocations[place]
 
     kernelapi.FakeCUDAShared.array = array
+
+
+def on_gpu(x):
+    """An array of another library on the GPU, if there is one and the library; else what stands for one."""
+    if SIMULATED:
+        return cuda.to_device(x)
+    return pytest.importorskip("cupy").asarray(x)
+
+
+def from_gpu(x):
+    """A NumPy array of it."""
+    return x.copy_to_host() if SIMULATED else x.get()

@@ -88,6 +88,7 @@ def call_all(kernels: Any) -> None:
     thumbnails = np.zeros((2, 4, 4), np.uint8)
     kernels.luminance(thumbnails)
     kernels.motion_energy(thumbnails, thumbnails[0])
+    kernels.difference_hash(thumbnails)
     for dtype, depth in ((np.uint8, 8), (np.uint16, 10)):
         plane, out = np.zeros((16, 16), dtype), np.zeros((3, 3), np.uint8)
         kernels.picture(plane, [plane.view(np.uint64)], (9,), (0, 16, 0, 16), depth, 1.0, 0.0, out)

@@ -41,15 +41,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(load(device), "CACHED_ELEMENTS", 20)
 
 
-def on_gpu(x: np.ndarray) -> Any:
-    """An array of another library on the GPU, if there is one and the library; else what stands for one."""
-    if devices.SIMULATED:
-        from numba import cuda
-
-        return cuda.to_device(x)
-    return pytest.importorskip("cupy").asarray(x)
-
-
 @pytest.mark.gpu
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
@@ -58,7 +49,7 @@ def test_picks_are_the_cpus(dtype: Any, preselected: Any) -> None:
     x = make(dtype)
     n = 12 if devices.SIMULATED else 500
     expected = fs.kcenter_greedy(x, n, preselected=preselected)
-    for given in (x, on_gpu(x)):
+    for given in (x, devices.on_gpu(x)):
         indices, distances = fs.kcenter_greedy(given, n, preselected=preselected, device="cuda")
         assert indices.tolist() == expected[0].tolist()
         np.testing.assert_array_equal(distances, expected[1])
@@ -93,7 +84,7 @@ def test_clusters_are_the_cpus(monkeypatch: pytest.MonkeyPatch, dtype: Any, give
     options["max_iter"] = 4
     expected = fs.kmeans(x, 3, **options)
     monkeypatch.setattr(kmeans, "_SUMS", 40)  # of a GPU: some blocks at a time
-    for given in (x, on_gpu(x)):
+    for given in (x, devices.on_gpu(x)):
         found = fs.kmeans(given, 3, device="cuda", **options)
         np.testing.assert_array_equal(found.centers, expected.centers)
         np.testing.assert_array_equal(found.labels, expected.labels)
@@ -143,18 +134,18 @@ def test_arrays_on_the_gpu_are_checked_and_converted_there() -> None:
     kernels = load_kernels("cuda")
     x = make(np.float64, 6)
     for given, dtype in ((x, np.float32), (np.asfortranarray(make(np.float16, 6)), np.float16)):
-        matrix = as_matrix(on_gpu(given), 2**20, kernels=kernels)
+        matrix = as_matrix(devices.on_gpu(given), 2**20, kernels=kernels)
         assert matrix.dtype == dtype
         np.testing.assert_array_equal(kernels.get(matrix.array), given.astype(dtype))
     for bad in (np.nan, np.inf):
         x[4, 1] = bad
         with pytest.raises(UsageError, match="must be finite"):
-            as_matrix(on_gpu(x.astype(np.float32)), 2**20, kernels=kernels)
+            as_matrix(devices.on_gpu(x.astype(np.float32)), 2**20, kernels=kernels)
     with pytest.raises(UsageError, match="must have two dimensions"):
-        as_matrix(on_gpu(np.zeros(3, np.float32)), 2**20, kernels=kernels)
+        as_matrix(devices.on_gpu(np.zeros(3, np.float32)), 2**20, kernels=kernels)
     with pytest.raises(UsageError, match="x on the GPU must be contiguous"):
-        as_matrix(on_gpu(np.zeros((6, 8), np.float32))[:, 2:5], 2**20, kernels=kernels)
-    mine = on_gpu(make(np.float32, 6))
+        as_matrix(devices.on_gpu(np.zeros((6, 8), np.float32))[:, 2:5], 2**20, kernels=kernels)
+    mine = devices.on_gpu(make(np.float32, 6))
     assert as_matrix(mine, 2**20, kernels=kernels).array is not None
     with pytest.raises(UsageError, match="x lies on a GPU: use device='cuda'"):
         fs.kcenter_greedy(mine, 2)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba import config
 
-compiled_only = pytest.mark.skipif(config.DISABLE_JIT, reason="too many bytes for plain Python")
+compiled_only = pytest.mark.compiled
 has_xxhash = importlib.util.find_spec("xxhash") is not None
 SEEDS = [0, 1, 2**32, 2**63 + 12345, 2**64 - 1]
 

@@ -21,15 +21,12 @@ MISSING = {
         "balance_logs",
         "chroma",
         "cost_gains",
-        "difference_hash",
         "lead",
         "nearest",
         "nearest_two",
         "pair_costs",
         "product_scores",
-        "rle_decode_batch",
         "swap_changes",
-        "xxh3",
     },
 }
 """Kernels that a device does not have yet: asked for, they are an error that says so."""

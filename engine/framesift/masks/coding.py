@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from framesift_kernels import I64, U8
+from framesift_kernels import I64, U8, Kernels
 
 from ..errors import UsageError
-from ..features.vectors import in_threads
+from ..features.vectors import in_calls
+from .on_gpu import bytes_on_gpu, lies_on_gpu
 from .runs import Order, Ragged, as_bytes, as_shape, is_column, kernels
 
 _ENCODED_BYTES = 2**20
@@ -17,15 +18,19 @@ _DECODED_BYTES = 2**23
 """Bytes of masks that are worth waking a thread for."""
 
 
-def encode(mask: npt.ArrayLike, order: Order = "column") -> I64:
+def encode(mask: npt.ArrayLike | Any, order: Order = "column", *, device: str = "cpu") -> I64:
     """Encode a mask.
 
     Parameters
     ----------
     mask : (h, w) bool or numbers
-        In C order or Fortran order it is read as it lies, once; any other layout is copied first.
+        In C order or Fortran order it is read as it lies, once; any other layout is copied first. With ``"cuda"`` it
+        may lie on the GPU (CuPy's, or of any library with ``__cuda_array_interface__``; uint8 or bool, in C order).
     order
         ``"column"`` as COCO does, ``"row"`` as Lightly does.
+    device
+        ``"cpu"``, or ``"cuda"`` for masks that lie on an NVIDIA GPU: to copy one there takes as long as to encode it
+        here. It has been run in a simulator so far, never on a GPU.
 
     Returns
     -------
@@ -34,25 +39,36 @@ def encode(mask: npt.ArrayLike, order: Order = "column") -> I64:
     Raises
     ------
     UsageError
-        The mask has not two dimensions or holds no numbers, or there is no such order.
+        The mask has not two dimensions or holds no numbers, or there is no such order or device.
     """
+    on_device = kernels(device)
+    if lies_on_gpu(mask):
+        there = bytes_on_gpu(mask, on_device, "mask")
+        _check_dimensions(there, 2)
+        return on_device.rle_encode(there, is_column(order))
     array = np.asarray(mask)
-    if array.ndim != 2:
-        raise UsageError(f"mask must have two dimensions (height, width), got {array.shape = }")
+    _check_dimensions(array, 2)
     columns = is_column(order)
     if array.flags.f_contiguous and not array.flags.c_contiguous:  # its columns are the rows of its transpose
         array, columns = array.T, not columns
-    return kernels().rle_encode(as_bytes(array), columns)
+    return on_device.rle_encode(as_bytes(array), columns)
 
 
-def encode_batch(masks: npt.ArrayLike, order: Order = "column") -> list[I64]:
+def _check_dimensions(array: Any, n: int) -> None:
+    if array.ndim != n:
+        wanted = ("mask must have two dimensions (", "masks must have three dimensions (number, ")[n - 2]
+        raise UsageError(f"{wanted}height, width), got array.shape = {tuple(array.shape)}")
+
+
+def encode_batch(masks: npt.ArrayLike | Any, order: Order = "column", *, device: str = "cpu") -> list[I64]:
     """Encode (n, h, w) masks, on all cores: `encode` of each."""
-    array = np.asarray(masks)
-    if array.ndim != 3:
-        raise UsageError(f"masks must have three dimensions (number, height, width), got {array.shape = }")
+    on_device = kernels(device)
+    array = bytes_on_gpu(masks, on_device, "masks") if lies_on_gpu(masks) else np.asarray(masks)
+    _check_dimensions(array, 3)
     is_column(order)
-    parts = in_threads(
-        lambda s: [encode(mask, order) for mask in array[s]],
+    parts = in_calls(
+        on_device,
+        lambda s: [encode(array[i], order, device=device) for i in range(s.start, s.stop)],
         len(array),
         _at_once(array.shape, _ENCODED_BYTES),
     )
@@ -64,7 +80,8 @@ def decode(
     shape: Sequence[int],
     order: Order = "column",
     *,
-    out: npt.NDArray[Any] | None = None,
+    out: npt.NDArray[Any] | Any = None,
+    device: str = "cpu",
 ) -> U8:
     """Decode a mask.
 
@@ -76,6 +93,9 @@ def decode(
         That of the counts; the mask is written in C order either way.
     out : (h, w) uint8 or bool, C-contiguous, optional
         Where to decode to: memory that is used again costs a fraction of new memory, which the system has to clear.
+        With ``"cuda"`` it may lie on the GPU.
+    device
+        ``"cpu"``, or ``"cuda"``; see `encode`.
 
     Returns
     -------
@@ -88,12 +108,12 @@ def decode(
         The counts do not add up to h * w, or one is negative; *out* does not fit.
     """
     shape = as_shape(shape)
-    runs, columns = Ragged.of([counts], shape), is_column(order)
+    runs, columns, on_device = Ragged.of([counts], shape), is_column(order), kernels(device)
     if out is not None:
-        kernels().rle_decode(runs.counts, _checked_out(out, shape), columns)
+        on_device.rle_decode(runs.counts, _checked_out(out, shape, on_device), columns)
         return out
     mask = np.zeros(shape, np.uint8)
-    kernels().rle_decode_batch(runs.counts, runs.offsets, mask[None], columns, True)
+    on_device.rle_decode_batch(runs.counts, runs.offsets, mask[None], columns, True)
     return mask
 
 
@@ -102,7 +122,8 @@ def decode_batch(
     shape: Sequence[int],
     order: Order = "column",
     *,
-    out: npt.NDArray[Any] | None = None,
+    out: npt.NDArray[Any] | Any = None,
+    device: str = "cpu",
 ) -> U8:
     """Decode masks of one shape to (n, h, w), on all cores: `decode` of each.
 
@@ -116,23 +137,25 @@ def decode_batch(
         Where to decode to. Masks of 8 MB and more are written past the caches then, at the rate of the memory.
     """
     shape = as_shape(shape)
-    runs, columns = Ragged.of(masks, shape), is_column(order)
+    runs, columns, on_device = Ragged.of(masks, shape), is_column(order), kernels(device)
+    whole = (len(runs), *shape)
     zeroed = out is None
-    target = (
-        np.zeros((len(runs), *shape), np.uint8) if out is None else _checked_out(out, (len(runs), *shape))
-    )
-    decode_ragged(runs, target, columns, zeroed)
+    target = np.zeros(whole, np.uint8) if out is None else _checked_out(out, whole, on_device)
+    decode_ragged(runs, target, columns, zeroed, on_device)
     return target if out is None else out
 
 
-def decode_ragged(runs: Ragged, target: U8, columns: bool, zeroed: bool) -> None:
+def decode_ragged(
+    runs: Ragged, target: U8, columns: bool, zeroed: bool, on_device: Kernels | None = None
+) -> None:
     """Decode checked counts into (n, h, w), on all cores; *zeroed* says that it is zero already."""
+    chosen = on_device or kernels()
 
     def paint(s: slice) -> None:
         offsets = runs.offsets[s.start : s.stop + 1]
-        kernels().rle_decode_batch(runs.counts, offsets, target[s], columns, zeroed)
+        chosen.rle_decode_batch(runs.counts, offsets, target[s], columns, zeroed)
 
-    in_threads(paint, len(runs), _at_once(target.shape, _DECODED_BYTES))
+    in_calls(chosen, paint, len(runs), _at_once(target.shape, _DECODED_BYTES))
 
 
 def _at_once(shape: tuple[int, ...], n_bytes: int) -> int:
@@ -141,7 +164,9 @@ def _at_once(shape: tuple[int, ...], n_bytes: int) -> int:
     return -(-n_bytes // size)
 
 
-def _checked_out(out: npt.NDArray[Any], shape: tuple[int, ...]) -> U8:
+def _checked_out(out: Any, shape: tuple[int, ...], on_device: Kernels) -> U8:
+    if lies_on_gpu(out):
+        return bytes_on_gpu(out, on_device, "out", shape)
     if not isinstance(out, np.ndarray) or out.dtype not in (np.uint8, np.bool_) or out.shape != shape:
         got = f"{out.shape} {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
         raise UsageError(f"out must be a {shape} uint8 or bool array, got {got}")

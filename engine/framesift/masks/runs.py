@@ -7,17 +7,18 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from framesift_kernels import I64, U8, Kernels, load
+from framesift_kernels import I64, U8, Kernels
 
 from ..errors import UsageError
+from ..machine import load_kernels
 
 Order = Literal["column", "row"]
 Box = tuple[int, int, int, int]
 
 
-def kernels() -> Kernels:
-    """Those of the CPU."""
-    return load("cpu")
+def kernels(device: str = "cpu") -> Kernels:
+    """Those of a device."""
+    return load_kernels(device)
 
 
 def is_column(order: str) -> bool:

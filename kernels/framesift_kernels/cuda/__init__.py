@@ -13,6 +13,7 @@ from .assign_sums import assign_sums
 from .bounded_sums import bounded_sums
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
+from .difference_hash import difference_hash
 from .get import get
 from .is_finite import is_finite
 from .lower_distances import lower_distances
@@ -27,6 +28,7 @@ from .potentials import potentials
 from .put import put
 from .rle_box import rle_box
 from .rle_decode import rle_decode
+from .rle_decode_batch import rle_decode_batch
 from .rle_encode import rle_encode
 from .rle_from_string import rle_from_string
 from .rle_merge import rle_merge
@@ -36,6 +38,7 @@ from .rle_value_changes import rle_value_changes
 from .sharpness import sharpness
 from .take import take
 from .thumbnail import thumbnail
+from .xxh3 import xxh3
 
 CALLED_IN_THREADS: bool = False
 CACHED_ELEMENTS: int = 2**22
@@ -54,6 +57,7 @@ __all__ = [
     "bounded_sums",
     "cluster_sums",
     "content_hash",
+    "difference_hash",
     "get",
     "is_finite",
     "lower_distances",
@@ -69,6 +73,7 @@ __all__ = [
     "require",
     "rle_box",
     "rle_decode",
+    "rle_decode_batch",
     "rle_encode",
     "rle_from_string",
     "rle_merge",
@@ -78,4 +83,5 @@ __all__ = [
     "sharpness",
     "take",
     "thumbnail",
+    "xxh3",
 ]

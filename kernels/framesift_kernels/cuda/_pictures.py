@@ -13,6 +13,8 @@ from ..cpu.thumbnail import _cells
 from ._compile import THREADS, Transfers, add, blocks, device, empty, kernel, multiply
 
 ROW_STEP = 8
+CELLS = (8, 9)
+"""Rows and columns of a difference hash."""
 BLOCK = 512  # words of a row that are summed up before they are scrambled
 
 
@@ -186,6 +188,34 @@ def _grey(mean: float, gain: float, bias: float) -> np.uint8:
     """Round to the nearest 8-bit grey, halves up; every step is rounded, as on the CPU."""
     level = add(add(multiply(mean, gain), bias), 0.5)
     return np.uint8(min(max(level, 0.0), 255.0))
+
+
+@kernel
+def cell_sums(
+    thumbnails: U8,  # IN  (n, height, width)
+    n: int,
+    height: int,
+    width: int,
+    sums: I64,  # OUT  (n, cells): weighted sums of the pixels of equal cells
+) -> None:
+    """A thread for each cell: thumbnails are small, and there are many."""
+    rows, columns = CELLS
+    for e in range(cuda.grid(1), n * rows * columns, cuda.gridsize(1)):
+        picture, cell = e // (rows * columns), e % (rows * columns)
+        i, j = cell // columns, cell % columns
+        total = np.int64(0)
+        for y in range(i * height // rows, ((i + 1) * height + rows - 1) // rows):
+            line = np.int64(0)
+            for x in range(j * width // columns, ((j + 1) * width + columns - 1) // columns):
+                line += _overlap(j, columns, x, width) * np.int64(thumbnails[picture, y, x])
+            total += _overlap(i, rows, y, height) * line
+        sums[picture, cell] = total
+
+
+@device
+def _overlap(i: int, cells: int, x: int, size: int) -> Any:
+    """What cell i of *cells* and pixel x of *size* share, in units of ``1 / cells`` pixels."""
+    return min((i + 1) * size, (x + 1) * cells) - max(i * size, x * cells)
 
 
 @kernel

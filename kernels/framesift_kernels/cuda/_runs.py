@@ -149,23 +149,28 @@ def _listed(arrays: Transfers, n: int, launch: Any) -> I64:
 
 
 @kernel
-def paint(
-    ends: I64,  # IN  (m,): of the runs
-    m: int,
+def paint_batch(
+    ends: I64,  # IN  (c,): of the runs, counted from the first pixel of the first mask of them
+    offsets: I64,  # IN  (n + 1,)
+    n: int,
     height: int,
     width: int,
     columns: bool,
-    mask: U8,  # OUT  (height, width)
+    masks: U8,  # OUT  (n, height, width)
 ) -> None:
     """Every pixel looks up the run that covers it."""
-    for e in range(cuda.grid(1), height * width, cuda.gridsize(1)):
-        r, c = e // width, e % width
-        place = c * height + r if columns else e
-        low, high = 0, m - 1  # the first run that ends behind the place
+    size = height * width
+    for e in range(cuda.grid(1), n * size, cuda.gridsize(1)):
+        i, at = e // size, e % size
+        r, c = at // width, at % width
+        first, last = offsets[i], offsets[i + 1] - 1
+        before = ends[first - 1] if first else np.int64(0)
+        place = before + (c * height + r if columns else at)
+        low, high = first, last  # the first run that ends behind the place
         while low < high:
             middle = (low + high) // 2
             if ends[middle] > place:
                 high = middle
             else:
                 low = middle + 1
-        mask[r, c] = np.uint8(low % 2)
+        masks[i, r, c] = np.uint8((low - first) % 2)

@@ -3,8 +3,7 @@
 import numpy as np
 
 from .. import I64, U8
-from ._compile import THREADS, blocks, transfers
-from ._runs import paint
+from .rle_decode_batch import rle_decode_batch
 
 
 def rle_decode(counts: I64, mask: U8, columns: bool) -> None:
@@ -24,8 +23,4 @@ def rle_decode(counts: I64, mask: U8, columns: bool) -> None:
     Written for GPUs, run in Numba's simulator, never on a GPU so far. O(h w log m).
     """
     height, width = mask.shape
-    if height * width:
-        with transfers() as arrays:
-            paint[blocks(height * width), THREADS](
-                arrays.read(np.cumsum(counts)), len(counts), height, width, columns, arrays.write(mask)
-            )
+    rle_decode_batch(counts, np.array([0, len(counts)]), mask.reshape(1, height, width), columns, False)
