@@ -6,14 +6,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import decode, kernels, memory, modes, pose, start
+from . import compile, decode, export, isolation, kernels, memory, modes, pose, quality, shortcuts, start
 from .record import Machine, table
 
 SUITES = {
     "decode": decode.run,
     "modes": modes.run,
+    "export": export.run,
+    "isolation": isolation.run,
     "memory": memory.run,
     "kernels": kernels.run,
+    "shortcuts": shortcuts.run,
+    "compile": compile.run,
+    "quality": quality.run,
     "start": start.run,
     "pose": pose.run,
 }

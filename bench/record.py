@@ -1,10 +1,10 @@
 """Measuring a program in a fresh process, and writing down what was measured where."""
 
+import json
 import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -25,6 +25,19 @@ class Run:
     peak_rss_bytes: int
 
 
+# A process inherits the peak memory of the one that starts it, so a small one starts what is measured.
+_LAUNCHER = """
+import json, os, sys, time
+began = time.perf_counter()
+process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(process, 0)
+wall_s = time.perf_counter() - began
+with open(int(sys.argv[1]), "w") as file:
+    code = os.waitstatus_to_exitcode(status)
+    json.dump([code, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss], file)
+"""
+
+
 def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
     """Run *command* to its end; its output is kept from the terminal.
 
@@ -33,26 +46,23 @@ def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
     RuntimeError
         It failed; with the end of what it printed.
     """
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        env={**{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}, **(env or {})},
-    )
-    assert process.stdout is not None
-    output = process.stdout.read()
-    process.stdout.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(
-            f"{' '.join(command)} failed with {process.returncode}:\n{output.decode()[-2000:]}"
+    readable, writable = os.pipe()
+    with open(readable) as told:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(writable), *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[writable],
+            env={**{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}, **(env or {})},
+            check=False,
         )
-    scale = 1 if sys.platform == "darwin" else 1024
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * scale)
+        os.close(writable)
+        text = told.read()
+    code, wall_s, cpu_s, peak = json.loads(text) if text else (done.returncode, 0.0, 0.0, 0)
+    if code or not text:
+        raise RuntimeError(f"{' '.join(command)} failed with {code}:\n{done.stdout.decode()[-2000:]}")
+    return Run(wall_s, cpu_s, peak * (1 if sys.platform == "darwin" else 1024))
 
 
 def alternate(commands: dict[str, Sequence[str]], repeats: int) -> dict[str, list[Run]]:

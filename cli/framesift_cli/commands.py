@@ -27,6 +27,7 @@ app = typer.Typer(
 class Method(StrEnum):
     """Ways to choose."""
 
+    coverage = "coverage"
     kmeans = "kmeans"
     coreset = "coreset"
     uniform = "uniform"
@@ -89,6 +90,9 @@ Mode = Annotated[
         "others build on; keyframes: keyframes and a few more, about ten times as fast."
     ),
 ]
+Color = Annotated[
+    bool, typer.Option("--color", help="Tell frames apart by their colours too, not by brightness alone.")
+]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Read what is elsewhere by ranges, without a copy in scratch space.")
 ]
@@ -98,7 +102,7 @@ Scratch = Annotated[
 ScratchBytes = Annotated[
     str | None, typer.Option(help="Room for these copies, such as 20G; FRAMESIFT_SCRATCH_BYTES by default.")
 ]
-Device = Annotated[str, typer.Option(help="Device of the kernels: cpu.")]
+Device = Annotated[str, typer.Option(help="Device of the kernels: cpu or cuda (an NVIDIA GPU).")]
 Threads = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
 Isolate = Annotated[
     bool | None,
@@ -161,6 +165,23 @@ def select(
     keep_duplicates: Annotated[
         bool, typer.Option("--keep-duplicates", help="Exact duplicates may be chosen.")
     ] = False,
+    order: Annotated[
+        int, typer.Option(min=1, max=16, help="Of coverage: the higher, the more rare frames count.")
+    ] = 4,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Choose by LightlyOne's selection configuration (JSON), which says how many; without -n and --method.",
+        ),
+    ] = None,
+    skip_near: Annotated[
+        bool,
+        typer.Option(
+            "--skip-near",
+            help="With --config: pass over frames below its minimum distance and go on, instead of stopping.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     start: Start = None,
     stop: Stop = None,
@@ -168,6 +189,7 @@ def select(
     crop: Crop = None,
     size: Size = 64,
     decode: Mode = Decode.exact,
+    color: Color = False,
     store: Store = None,
     out: Out = "framesift-out",
     layout: Layout = LayoutName.images,
@@ -200,12 +222,16 @@ def select(
             exclude=exclude or None,
             at_most=at_most,
             keep_duplicates=keep_duplicates,
+            order=order,
+            config=config,
+            skip_near=skip_near,
             size=size,
             start=start,
             stop=stop,
             step=step,
             crop=crop,
             decode=decode.value,
+            color=color,
             layout=layout.value,
             context=context,
             image_format=image_format.value,
@@ -234,6 +260,7 @@ def index(
     step: Step = 1,
     crop: Crop = None,
     decode: Mode = Decode.exact,
+    color: Color = False,
     stream: Stream = False,
     scratch: Scratch = None,
     scratch_bytes: ScratchBytes = None,
@@ -257,6 +284,7 @@ def index(
             step=step,
             crop=crop,
             decode=decode.value,
+            color=color,
             stream=stream,
             scratch=scratch,
             scratch_bytes=scratch_bytes,

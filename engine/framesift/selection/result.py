@@ -30,9 +30,10 @@ class SelectedFrame:
     time_s: float | None
     """Seconds from the source's first frame; None for images."""
     rank: int
-    """Position in the order in which the frames were chosen; the first r are a selection too for coreset."""
+    """Position in the order in which the frames were chosen; the first r are a selection too for coreset; for coverage the best come first."""
     score: float | None = None
-    """What it was chosen by: distance to the nearest chosen before (coreset) or to its centre (k-means)."""
+    """What it was chosen by: distance to the nearest chosen before (coreset) or to its centre (k-means); share of the
+    frames that it is nearest to (coverage)."""
     cluster: int | None = None
     content_hash: str | None = None
     """16 hex digits over the decoded planes, by which the export checks itself."""

@@ -49,6 +49,11 @@ class Joined:
         """Moments and dimensions."""
         return len(self.rows[0]), sum(view.shape[1] for view in self.views)
 
+    @property
+    def in_memory(self) -> Rows | None:
+        """None: they are put together when they are asked for."""
+        return None
+
     def blocks(self) -> Iterator[tuple[int, Rows]]:
         """First moment and rows of each block, in order."""
         for start in range(0, self.shape[0], _BLOCK_ROWS):

@@ -4,7 +4,8 @@ A kernel without allocations, exceptions and Python objects compiles to object c
 itself. It is called through one pointer to its arguments, eight bytes each: an int64, a float64, or, for an array,
 what Numba's calling convention makes of it, ``meminfo, parent, n_items, item_bytes, data, *shape, *strides``.
 
-LLVM's own linker puts such code in place in about a millisecond; importing Numba and having it read its own cache
+Where it can be, it is kept as an image (`_image`), which a later process puts in place in a tenth of a
+millisecond; else LLVM's linker, which llvmlite brings, does that. Importing Numba and having it read its own cache
 takes about half a second.
 """
 
@@ -15,14 +16,18 @@ import os
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from array import array as Words
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from ._image import lay_out, place
 
 Kinds = tuple[Any, ...]
 """Of each argument: (dtype.char, ndim) of an array, else int or float."""
@@ -62,8 +67,7 @@ class Call:
     """A kernel compiled for arguments of some kinds."""
 
     def __init__(self, address: int, kinds: Kinds) -> None:
-        self._kinds = kinds
-        self._run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(address)  # releases the GIL
+        self._run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)  # releases the GIL
         formats = {int: "q", float: "d"}
         # The words of an array of n dimensions: five, and two a dimension.
         self._pack = struct.Struct(
@@ -71,9 +75,10 @@ class Call:
         ).pack
 
     def __call__(self, *args: Any) -> None:
-        self.run(self.words(args))
+        words = self.words(args)
+        self.run(words.buffer_info()[0])
 
-    def words(self, args: tuple[Any, ...]) -> list[Any]:
+    def words(self, args: tuple[Any, ...]) -> "Words[int]":
         """What to pass for *args*."""
         words: list[Any] = []
         for a in args:
@@ -83,35 +88,41 @@ class Call:
                 words += _words(a)
             else:
                 words.append(a)
-        return words
+        return Words("q", self._pack(*words))
 
-    def run(self, words: list[Any]) -> None:
-        """Call it with these words."""
-        if self._run(self._pack(*words)):
+    def run(self, words: int) -> None:
+        """Call it with the words at this address."""
+        if self._run(words):
             raise RuntimeError("a kernel failed")  # which it promised not to
 
 
 class Bound:
-    """A kernel bound to its arguments, of which some arrays may be exchanged for others of the same layout.
+    """A kernel bound to its arguments, of which the first arrays may be exchanged for others of the same layout.
 
     Quicker than a call where most arguments are the same every time. Not to be shared between threads.
     """
 
     def __init__(self, call: Call, args: tuple[Any, ...]) -> None:
-        self._call = call
-        self._args = list(args)  # keeps the arrays alive
+        self._run = call.run
+        self._args = args  # keeps the arrays alive
         self._words = call.words(args)
+        self._address = self._words.buffer_info()[0]
         n_words = [5 + 2 * a.ndim if isinstance(a, np.ndarray) else 1 for a in args]
         self._data = [sum(n_words[:i]) + _DATA for i in range(len(args))]
 
     def __call__(self, *arrays: npt.NDArray[Any]) -> None:
         """Run it with *arrays* for its first arguments."""
-        words, args = self._words, self._args
-        for i, array in enumerate(arrays):
-            if array.strides != args[i].strides or array.shape != args[i].shape:
-                raise ValueError(f"a kernel bound to an array {args[i].shape} got one {array.shape}")
-            words[self._data[i]] = array.ctypes.data
-        self._call.run(words)
+        for given, bound in zip(arrays, self._args, strict=False):
+            if given.strides != bound.strides or given.shape != bound.shape:
+                raise ValueError(f"a kernel bound to an array {bound.shape} got one {given.shape}")
+        self.at([a.ctypes.data for a in arrays])
+
+    def at(self, addresses: Iterable[int]) -> None:
+        """Run it with arrays at these *addresses* for its first arguments, laid out as those that it is bound to."""
+        words = self._words
+        for at, address in zip(self._data, addresses, strict=False):
+            words[at] = address
+        self._run(self._address)
 
 
 def load(function: Callable[..., Any], kinds: Kinds) -> Call:
@@ -130,12 +141,13 @@ def load(function: Callable[..., Any], kinds: Kinds) -> Call:
         code = _read(path)
         if code is None:
             code = _compile(function, kinds)
+            code = lay_out(code, _ENTRY) or code
             _write(path, code)
-        return Call(_link(code), kinds)
+        return Call(place(code) or _link(code), kinds)
 
 
 def _link(code: bytes) -> int:
-    """Put object code in memory; return the address of its entry."""
+    """Put object code of which there is no image in memory, by LLVM; return the address of its entry."""
     from llvmlite import binding as llvm
 
     llvm.initialize_native_target()
@@ -149,6 +161,14 @@ def _link(code: bytes) -> int:
 
 
 _ENTRY = "framesift_entry"
+_SETTINGS = (
+    "NUMBA_CPU_NAME",
+    "NUMBA_CPU_FEATURES",
+    "NUMBA_OPT",
+    "NUMBA_LOOP_VECTORIZE",
+    "NUMBA_SLP_VECTORIZE",
+)
+"""What Numba's code depends on besides."""
 
 
 def _compile(function: Callable[..., Any], kinds: Kinds) -> bytes:
@@ -173,7 +193,8 @@ def _compile(function: Callable[..., Any], kinds: Kinds) -> bytes:
     with global_compiler_lock:
         typing.refresh()
         target.refresh()
-        result = numba.compile_extra(typing, target, function, arguments, types.none, flags, {})
+        with _parts(target.codegen()):
+            result = numba.compile_extra(typing, target, function, arguments, types.none, flags, {})
         library = target.codegen().create_library(function.__name__)
         library.enable_object_caching()
         library.add_ir_module(_entry(library, target, result.fndesc, ir))
@@ -181,6 +202,46 @@ def _compile(function: Callable[..., Any], kinds: Kinds) -> bytes:
         library.finalize()
         _name, _kind, (code, _shared) = library.serialize_using_object_code()
     return bytes(code)
+
+
+class Parts:
+    """Kernels that are called by others."""
+
+    names: ClassVar[set[str]] = set()
+    """Qualified names of their functions."""
+    making = False
+    """Whether they are compiled to be linked into a whole, and nothing else; changed under Numba's lock."""
+
+
+@contextlib.contextmanager
+def _parts(codegen: Any) -> Iterator[None]:
+    """Leave out, for kernels that are compiled meanwhile, all that is done again once they are linked into a whole.
+
+    Numba optimises every function when it is compiled, again with each that calls it, and makes machine code of all
+    of them. Here only the whole is wanted: a third of the time.
+    """
+    whole: Any = codegen._library_class
+
+    class Part(whole):  # type: ignore[misc]
+        codegen = SimpleNamespace(set_env=lambda *_: None)  # there is no code to tell of its environment
+
+        def _optimize_functions(self, module: Any) -> None: ...
+
+        def _optimize_final_module(self) -> None: ...
+
+        def _finalize_final_module(self) -> None:
+            self._finalize_dynamic_globals()
+            self._finalized = True
+
+    def create(name: str, **options: Any) -> Any:
+        return (Part if name in Parts.names else whole)(codegen, name, **options)
+
+    codegen.create_library, Parts.making = create, True
+    try:
+        yield
+    finally:
+        del codegen.create_library
+        Parts.making = False
 
 
 def _entry(library: Any, target: Any, descriptor: Any, ir: Any) -> Any:
@@ -217,18 +278,32 @@ def _path(function: Callable[..., Any], kinds: Kinds) -> Path | None:
 @cache
 def _digest() -> str:
     """Of everything that object code depends on: the sources, the compiler, the processor."""
-    import llvmlite
-    from llvmlite import binding as llvm
-
-    numba = find_spec("numba")  # not imported; and importlib.metadata is slow
-    assert numba is not None
-    assert numba.origin is not None
-    parts = [llvmlite.__version__, sys.version, llvm.get_host_cpu_name()]
-    parts.append(llvm.get_host_cpu_features().flatten())
+    parts = [sys.version, _processor(), *[os.environ.get(name, "") for name in _SETTINGS]]
     state = hashlib.sha256("\n".join(parts).encode())
-    for path in (Path(numba.origin).with_name("_version.py"), *sorted((_PACKAGE / "cpu").glob("*.py"))):
+    for path in (*_versions(), *sorted((_PACKAGE / "cpu").glob("*.py"))):
         state.update(path.read_bytes())
     return state.hexdigest()[:16]
+
+
+def _versions() -> Iterator[Path]:
+    """The files in which the compiler's packages keep their versions: importing these would take longer."""
+    for name in ("numba", "llvmlite"):
+        found = find_spec(name)
+        assert found is not None
+        assert found.origin is not None
+        yield Path(found.origin).with_name("_version.py")
+
+
+def _processor() -> str:
+    """What distinguishes this processor from others, for which there may be other code."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
+        first = file.read(8192).partition("\n\n")[0].splitlines()
+        found = [line for line in first if line.startswith(("vendor_id", "cpu family", "model", "flags"))]
+        if any(line.startswith("flags") for line in found):
+            return "\n".join(found)
+    from llvmlite import binding as llvm
+
+    return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
 @cache

@@ -1,0 +1,52 @@
+"""Masks on a GPU, or what stands for one: the runs are the CPU's."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import devices
+from framesift import masks
+from framesift.errors import UsageError
+
+orders: Any = pytest.mark.parametrize("order", ["column", "row"])
+
+
+def some(n: int, shape: tuple[int, int]) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 2, (n, shape[0], 1 + shape[1] // 3), np.uint8) * 9
+    return np.ascontiguousarray(np.repeat(coarse, 3, axis=2)[:, :, : shape[1]])
+
+
+@pytest.mark.gpu
+@orders
+@pytest.mark.parametrize("dtype", [np.uint8, np.bool_])
+def test_masks_here_and_there_have_the_same_runs(order: Any, dtype: Any) -> None:
+    given = some(3, (7, 9)).astype(dtype)
+    expected = masks.encode_batch(given, order)
+    for place in (given, devices.on_gpu(given)):
+        found = masks.encode_batch(place, order, device="cuda")
+        assert [list(counts) for counts in found] == [list(counts) for counts in expected]
+        assert masks.encode(place[1], order, device="cuda").tolist() == expected[1].tolist()
+    np.testing.assert_array_equal(masks.decode_batch(expected, (7, 9), order, device="cuda"), given != 0)
+    np.testing.assert_array_equal(masks.decode(expected[0], (7, 9), order, device="cuda"), given[0] != 0)
+    out = devices.on_gpu(np.full((3, 7, 9), 7, np.uint8))
+    assert masks.decode_batch(expected, (7, 9), order, out=out, device="cuda") is out
+    np.testing.assert_array_equal(devices.from_gpu(out), given != 0)
+    masks.decode(expected[0], (7, 9), order, out=out[2], device="cuda")
+    np.testing.assert_array_equal(devices.from_gpu(out)[2], given[0] != 0)
+
+
+@pytest.mark.gpu
+def test_bad_masks_on_the_gpu_are_refused_in_one_sentence() -> None:
+    lying = devices.on_gpu(some(2, (4, 5)))
+    with pytest.raises(UsageError, match="mask lies on a GPU: use device='cuda'"):
+        masks.encode(lying[0])
+    with pytest.raises(UsageError, match="out lies on a GPU"):
+        masks.decode([20], (4, 5), out=lying[0])
+    with pytest.raises(UsageError, match="must have two dimensions"):
+        masks.encode(lying, device="cuda")
+    with pytest.raises(UsageError, match="must be uint8 or bool in C order, got int64"):
+        masks.encode(devices.on_gpu(np.zeros((2, 2), np.int64)), device="cuda")
+    with pytest.raises(UsageError, match=r"out must be a \(3, 4\) uint8"):
+        masks.decode([12], (3, 4), out=lying[0], device="cuda")
