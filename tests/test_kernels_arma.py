@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import naive_pose
-from framesift_kernels import Kernels
+from framesift_kernels import Kernels, load
 
 PROCESSES = [
     ([], []),
@@ -15,6 +15,11 @@ PROCESSES = [
     ([0.5, 0.3], [0.999]),
     ([0.999], []),
 ]
+
+
+@pytest.fixture(scope="module")
+def kernels() -> Kernels:
+    return load("cpu")  # the only device that has these
 
 
 def series(rng: np.random.Generator, n: int, missing: float) -> np.ndarray:
