@@ -16,10 +16,10 @@ MIN_VALUES = 11
 """Fewer known values than this are not fitted, as in DeepLabCut."""
 _STEP = 1e-6
 _MAX_ITERATIONS = 50
-_TOLERANCE = 1e-8
+_TOLERANCE = 1e-7
 """Relative decrease of the squares at which the search ends."""
 _MAX_DAMPING = 1e12
-_DAMPINGS = np.array([0.1, 1.0, 10.0])
+_DAMPINGS = np.array([0.05, 1.0, 20.0])
 """Tried at once, as multiples of the last that was best."""
 
 
