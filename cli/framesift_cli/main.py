@@ -15,11 +15,13 @@ from .commands import app
 from .dlc import dlc
 from .lightning_pose import import_zip
 from .outliers import outliers
+from .report import report
 from .sleap import suggest
 from .views import select_views
 
 app.command()(import_zip)
 app.command()(outliers)
+app.command()(report)
 app.command()(suggest)
 app.command()(select_views)
 app.add_typer(dlc)

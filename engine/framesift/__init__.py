@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .outliers.extracting import count_outliers, extract_outliers
     from .pipeline import extract
     from .progress import Progress
+    from .report.reporting import report
     from .selection.choice import select
     from .selection.coverage import coverage, facility_location
     from .selection.duplicates import DuplicateGroups, near_duplicates
@@ -66,6 +67,7 @@ __all__ = [
     "principal_components",
     "product_greedy",
     "read_selection",
+    "report",
     "select",
     "select_views",
     "similarity",
@@ -106,6 +108,7 @@ _MODULES = {
     "principal_components": "features.components",
     "product_greedy": "selection.product",
     "read_selection": "selection.result",
+    "report": "report.reporting",
     "select": "selection.choice",
     "similarity": "selection.neighbours",
     "typicality": "selection.neighbours",
