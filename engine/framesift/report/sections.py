@@ -45,12 +45,17 @@ def headline(report: _Named) -> str:
             )
         )
     if storage["png_ratio"] is not None:
-        cards.append((f"{storage['png_ratio']:.1f}x", "less storage than with all frames as PNG"))
+        cards.append(
+            (
+                f"{storage['png_ratio']:.1f}x",
+                "as much storage would all frames as PNG beside the sources take (estimated)",
+            )
+        )
     return '<div class="cards">' + "".join(_card(*card) for card in cards) + "</div>" if cards else ""
 
 
 def _card(number: str, words: str) -> str:
-    return f'<div class="card"><b>{number}</b><span>{words}</span></div>'
+    return f'<div class="card"><strong>{number}</strong><span>{words}</span></div>'
 
 
 def findings(selection: Selection, measured: Measured, data_url: DataUrl) -> str:
@@ -110,7 +115,7 @@ def _distances(ours: _Named) -> str:
         cover = found["coverage"]
         rows += [
             (label, ["", *(_number(cover.get(at, {}).get(key), digits) for at in _SETS[1:])])
-            for key, label in (("radius", "coverage radius"), ("mean", "mean distance to cover"))
+            for key, label in (("radius", "coverage radius"), ("mean", "mean to cover"))
         ]
         parts.append(f'<h3>{title}</h3><p class="note">{note}</p>{_table(["", *_SETS], rows, 3)}')
     parts.append(f'<p class="note">{_sampling(ours["sampling"])}</p>')
@@ -145,7 +150,7 @@ def _histograms(numeric: _Named) -> str:
             f"<span>{high:.4g}</span></div></div>"
         )
     return (
-        '<h2>Before and after</h2><p class="key"><i></i>all frames<i class="mark"></i>chosen frames; '
+        '<h2>Before and after</h2><p class="key"><em></em>all frames<em class="mark"></em>chosen frames; '
         f'shares of each</p><div class="charts">{"".join(charts)}</div>'
     )
 
@@ -158,12 +163,14 @@ def _maps(maps: _Named, selection: Selection) -> str:
         if name in _MAPS
     )
     return (
-        '<h2>Map</h2><p class="key"><i></i>all frames<i class="mark"></i>chosen frames; frames that look alike lie '
+        '<h2>Map</h2><p class="key"><em></em>all frames<em class="mark"></em>chosen frames; frames that look alike lie '
         f'together</p><div class="maps">{drawn}</div>'
     )
 
 
 def _label(frame: Mapping[str, int], selection: Selection) -> str:
+    if len(selection.sources) == 1:
+        return f"#{frame['index']}"
     name = selection.sources[frame["source"]].name if frame["source"] >= 0 else ""
     return f"{html.escape(name)} #{frame['index']}"
 
@@ -210,19 +217,19 @@ def _neighbours(pairs: Sequence[_Named], pictures: _Pictures) -> str:
         return ""
     shown = [pairs[at] for at in spread(len(pairs), _MOST_PAIRS)]
     cards = "".join(
-        f'<div class="pair"><div>{pictures.figure(pair["selected"], "chosen")}'
+        f'<div class="pair"><div>{pictures.figure(pair["selected"], "")}'
         f"{pictures.figure(pair['removed'], _away(pair))}</div></div>"
         for pair in shown
     )
     some = f"{len(shown)} of {len(pairs)} are shown. " if len(shown) < len(pairs) else ""
     return (
-        f'<h2>Nearest frames left out</h2><p class="note">{some}Of chosen frames, the frame most like them that was '
+        f'<h2>Nearest frames left out</h2><p class="note">{some}Left the chosen frame, right the frame most like it that was '
         f'not chosen, and how far it is, in grey levels.</p><div class="pairs">{cards}</div>'
     )
 
 
 def _away(pair: _Named) -> str:
-    return f"{pair['distance']:.2f} away"
+    return f"{pair['distance']:.2f}"
 
 
 def _storage(storage: _Named) -> str:

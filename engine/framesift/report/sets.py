@@ -14,7 +14,7 @@ from ..store import Flag
 
 ALL, EVEN, RANDOM, CHOSEN = "all", "evenly spaced", "random", "chosen"
 
-_MOST_ROWS = 4096
+_LEAST_ROWS, _MOST_ROWS = 64, 4096
 _MOST_BYTES = 64 << 20
 """Of the vectors of one set."""
 
@@ -34,7 +34,7 @@ class Sets:
 
     def compared(self, dimensions: int) -> dict[str, I64]:
         """Of each set at most 4096 rows, or 64 MB of them, spread evenly: the same whenever it is asked."""
-        most = int(np.clip(_MOST_BYTES // max(1, dimensions), 64, _MOST_ROWS))
+        most = int(np.clip(_MOST_BYTES // max(1, dimensions), _LEAST_ROWS, _MOST_ROWS))
         return {name: rows[spread(len(rows), most)] for name, rows in self.rows.items()}
 
 
