@@ -276,7 +276,8 @@ def test_the_page_is_whole_and_needs_nothing_else(made: Path) -> None:
 
 def test_names_of_strangers_are_text(tmp_path: Path) -> None:
     path = make_clip(tmp_path / '<script>alert(1)<b>&"x" {0} é.mp4', n=12)
-    framesift.extract([path, "<i>gone</i>"], 3, tmp_path / "out", report=True, color=True)
+    other = make_clip(tmp_path / "other.mp4", n=3)
+    framesift.extract([path, other, "<i>gone</i>"], 3, tmp_path / "out", report=True, color=True)
     page = Page((tmp_path / "out" / "report.html").read_text())
     assert page.open == []
     assert not {"script", "i", "b"} & set(page.tags)
