@@ -14,12 +14,14 @@ import typer
 from .commands import app
 from .dlc import dlc
 from .lightning_pose import import_zip
+from .lists import lists
 from .outliers import outliers
 from .report import report
 from .sleap import suggest
 from .views import select_views
 
 app.command()(import_zip)
+app.command()(lists)
 app.command()(outliers)
 app.command()(report)
 app.command()(suggest)

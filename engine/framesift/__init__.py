@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from . import deeplabcut, lightly, masks, predictions
     from .export.exporting import export
     from .export.lightning_project import import_zip
+    from .export.lists import write_lists
     from .export.sleap import write_suggestions
     from .features.components import PrincipalComponents, principal_components
     from .index import Index, index, open_index
@@ -73,6 +74,7 @@ __all__ = [
     "similarity",
     "typicality",
     "verify",
+    "write_lists",
     "write_suggestions",
 ]
 
@@ -115,6 +117,7 @@ _MODULES = {
     "outliers": "outliers.choosing",
     "select_views": "selection.views",
     "verify": "inspection",
+    "write_lists": "export.lists",
     "write_suggestions": "export.sleap",
 }
 

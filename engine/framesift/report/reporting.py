@@ -1,8 +1,8 @@
 """A report of a selection that was written before."""
 
 import os
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +81,35 @@ def report(
     else:
         home, chosen = Path(out), selection
     target, folder = Path(home if out is None else out), Path(home if folder is None else folder)
-    with ExitStack() as stack:
-        made = chosen.index
-        if made is None or not made.store.path.exists():
-            made = stack.enter_context(_index(chosen, store, inputs, threads, progress))
+    with index_of(chosen, store, inputs, threads, progress) as made:
         progress(Progress(stage="report", done=0, total=1))
         measured = measure(chosen, made, folder, map_name=map_name)
         write_json(target / "report.json", measured.json)
         write_report(target / "report.html", chosen, _tiles(chosen, folder), measured)
         progress(Progress(stage="report", done=1, total=1))
     return measured.json
+
+
+@contextmanager
+def index_of(
+    selection: Selection,
+    store: PathLike | None,
+    inputs: Input | Iterable[Input] | None,
+    threads: int | None,
+    progress: ProgressCallback,
+) -> Iterator[Index]:
+    """The index that a selection was made from: its own, while that is open, or else that of *store*, or made again.
+
+    Raises
+    ------
+    UsageError
+        The store does not hold its sources; without a store: the selection does not say how it was indexed.
+    """
+    if selection.index is not None and selection.index.store.path.exists():
+        yield selection.index
+        return
+    with _index(selection, store, inputs, threads, progress) as made:
+        yield made
 
 
 def _index(
