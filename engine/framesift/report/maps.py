@@ -1,6 +1,8 @@
 """The vectors on a plane."""
 
 import os
+import sys
+from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -12,7 +14,8 @@ from framesift_kernels import F32, F64
 from ..errors import UsageError
 
 MAPS = ("pca", "auto", "umap", "pacmap")
-_MODULES = ("umap", "pacmap")
+_MODULES = ("pacmap", "umap")
+"""The first that is installed is the one that is taken: UMAP compiles itself for minutes when first used."""
 
 
 def check_map(name: str) -> None:
@@ -33,7 +36,7 @@ def check_map(name: str) -> None:
 def project(unit: F32, plane: F64, name: str, seed: int) -> dict[str, F64]:
     """Maps of (m, c) vectors of unit length by name: ``pca`` always, then the one asked for.
 
-    ``"auto"`` takes UMAP, else PaCMAP, where one is installed. *plane* holds the first two principal components.
+    ``"auto"`` takes PaCMAP, else UMAP, where one is installed. *plane* holds the first two principal components.
     """
     found = {"pca": plane}
     wanted = [n for n in _MODULES if find_spec(n)][:1] if name == "auto" else [name]
@@ -47,7 +50,7 @@ def _embed(name: str, unit: F32, seed: int) -> Any:
     import warnings
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr):  # stdout is for data
         warnings.simplefilter("ignore")  # about threads, which a seed forbids
         if name == "umap":
             near = min(15, len(unit) - 1)
