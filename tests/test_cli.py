@@ -92,6 +92,7 @@ SELECT_DEFAULTS = {
     "context": None,
     "image_format": "png",
     "picture_crop": None,
+    "report": False,
     "stream": False,
     "scratch": None,
     "scratch_bytes": None,
@@ -152,7 +153,7 @@ INDEX_DEFAULTS = {
         ),
         (
             "a.mp4 --out o --layout lightning-pose --context 1 --image-format jpeg --picture-crop 0,9,0,9 "
-            "--at-most --keep-duplicates --device cpu --config c.json --skip-near",
+            "--at-most --keep-duplicates --device cpu --config c.json --skip-near --report",
             ["a.mp4"],
             20,
             "o",
@@ -165,6 +166,7 @@ INDEX_DEFAULTS = {
                 "keep_duplicates": True,
                 "config": Path("c.json"),
                 "skip_near": True,
+                "report": True,
             },
         ),
     ],

@@ -18,6 +18,7 @@ from clips import CLIPS, decode, make_clip, painted, painted_number
 from framesift import Selection, export, extract, index, read_selection, select
 from framesift.errors import IntegrityError, NothingUsableError, ResourceError, UsageError
 from framesift.export.exporting import FORMATS, LAYOUTS
+from framesift.report import contact_sheet
 from framesift.video.container import open_video
 from framesift.video.decode import Decoder, SegmentMismatchError
 from framesift.video.packets import Segment, read_packets
@@ -598,7 +599,7 @@ def test_the_contact_sheet_shows_every_frame_and_its_label(clip: Path, tmp_path:
 def test_a_large_selection_keeps_a_bounded_number_of_small_pictures(
     chosen: Selection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framesift.report.contact_sheet._MOST_TILES", 2)
+    monkeypatch.setattr(contact_sheet, "_MOST_TILES", 2)
     export(chosen, tmp_path, context=1)
     assert (tmp_path / "report.html").read_text().count("<img") == 2
     assert len(list((tmp_path / "frames").iterdir())) == 15

@@ -196,6 +196,12 @@ def select(
     context: Context = None,
     image_format: Format = ImageFormat.png,
     picture_crop: PictureCrop = None,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report", help="Measure how good the choice is: report.html says more, and report.json."
+        ),
+    ] = False,
     stream: Stream = False,
     scratch: Scratch = None,
     scratch_bytes: ScratchBytes = None,
@@ -236,6 +242,7 @@ def select(
             context=context,
             image_format=image_format.value,
             picture_crop=picture_crop,
+            report=report,
             stream=stream,
             scratch=scratch,
             scratch_bytes=scratch_bytes,

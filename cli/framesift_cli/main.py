@@ -14,15 +14,19 @@ import typer
 from .commands import app
 from .dlc import dlc
 from .lightning_pose import import_zip
+from .lists import lists
 from .outliers import outliers
 from .poses import filter_predictions, skeleton
+from .report import report
 from .sleap import suggest
 from .views import select_views
 
 app.command()(import_zip)
+app.command()(lists)
 app.command()(outliers)
 app.command("filter")(filter_predictions)
 app.command()(skeleton)
+app.command()(report)
 app.command()(suggest)
 app.command()(select_views)
 app.add_typer(dlc)

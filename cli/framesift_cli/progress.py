@@ -17,6 +17,7 @@ _VERBS = {
     "export": "Writing",
     "upload": "Sending",
     "verify": "Checking",
+    "report": "Reporting",
 }
 _UNITS = {
     "download": "MB",
@@ -25,6 +26,7 @@ _UNITS = {
     "export": "pictures",
     "upload": "MB",
     "verify": "frames",
+    "report": "reports",
 }
 _SCALE = {"download": 10**6, "upload": 10**6}
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from . import deeplabcut, lightly, masks, predictions
     from .export.exporting import export
     from .export.lightning_project import import_zip
+    from .export.lists import write_lists
     from .export.sleap import write_suggestions
     from .features.components import PrincipalComponents, principal_components
     from .index import Index, index, open_index
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .outliers.extracting import count_outliers, extract_outliers
     from .pipeline import extract
     from .progress import Progress
+    from .report.reporting import report
     from .selection.choice import select
     from .selection.coverage import coverage, facility_location
     from .selection.duplicates import DuplicateGroups, near_duplicates
@@ -66,11 +68,13 @@ __all__ = [
     "principal_components",
     "product_greedy",
     "read_selection",
+    "report",
     "select",
     "select_views",
     "similarity",
     "typicality",
     "verify",
+    "write_lists",
     "write_suggestions",
 ]
 
@@ -106,12 +110,14 @@ _MODULES = {
     "principal_components": "features.components",
     "product_greedy": "selection.product",
     "read_selection": "selection.result",
+    "report": "report.reporting",
     "select": "selection.choice",
     "similarity": "selection.neighbours",
     "typicality": "selection.neighbours",
     "outliers": "outliers.choosing",
     "select_views": "selection.views",
     "verify": "inspection",
+    "write_lists": "export.lists",
     "write_suggestions": "export.sleap",
 }
 

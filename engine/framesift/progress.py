@@ -9,7 +9,7 @@ from typing import Literal
 class Progress:
     """A step of long work."""
 
-    stage: Literal["download", "index", "select", "export", "upload", "verify"]
+    stage: Literal["download", "index", "select", "export", "upload", "verify", "report"]
     done: int
     """Frames (pictures for the export, bytes for downloads and uploads) done so far."""
     total: int

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -35,6 +36,9 @@ from .layout import Layout
 from .lightning_pose import LIGHTNING_POSE
 from .pictures import Timeline, VideoPictures, open_source, read_timeline, split, write_images
 
+if TYPE_CHECKING:
+    from ..report.measuring import Measured
+
 LAYOUTS = {layout.name: layout for layout in (IMAGES, DEEPLABCUT, LIGHTNING_POSE)}
 FORMATS = {"png": ".png", "jpeg": ".jpg"}
 _PNG_LEVEL = 3
@@ -53,6 +57,7 @@ def export(
     device: str = "cpu",
     threads: int | None = None,
     inputs: Input | Iterable[Input] | None = None,
+    report: bool = False,
     progress: ProgressCallback = silent,
 ) -> list[Path]:
     """Write the chosen frames at full quality, ``contact-sheet.png``, ``report.html`` and, last, ``selection.json``.
@@ -86,6 +91,9 @@ def export(
     inputs
         Sources of the selection that cannot be opened by what it says of them: addresses with a secret in their
         query, of which it keeps none, and file objects. What is elsewhere is streamed.
+    report
+        Say in ``report.html``, and in ``report.json``, how good the selection is, as `report` does; its index must be
+        open.
     progress
         Called about ten times a second, from this thread.
 
@@ -117,6 +125,10 @@ def export(
         threads=threads,
     )
     known = _elsewhere(selection, inputs)
+    if report and not _is_open(selection):
+        raise UsageError(
+            "report needs the index that the selection was made from, which is closed; use framesift.report"
+        )
 
     def sent(done: int, total: int) -> None:
         progress(Progress(stage="upload", done=done, total=total))
@@ -132,6 +144,7 @@ def export(
             load_kernels(device),
             count_threads(threads),
             known,
+            report,
         )
         job.run(progress)
         selection.stats["export_s"] = time.perf_counter() - began
@@ -140,6 +153,10 @@ def export(
         write_json(folder / "selection.json", selection.to_json())
     place = Path() if is_uri(out) else folder
     return [place / frame.file for frame in selection.frames if frame.file]
+
+
+def _is_open(selection: Selection) -> bool:
+    return selection.index is not None and selection.index.store.path.exists()
 
 
 def _elsewhere(selection: Selection, inputs: Input | Iterable[Input] | None) -> dict[str, Source]:
@@ -197,6 +214,7 @@ class _Export:
     kernels: Kernels
     threads: int
     elsewhere: dict[str, Source]
+    report: bool
     _written: dict[tuple[int, int], Path] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _sheet: ContactSheet = field(init=False)
@@ -319,7 +337,16 @@ class _Export:
                 chosen[folders[frame.source]].append(self.out / written)
         self.layout.finish(self.out, pictures, chosen)
         self._sheet.write(self.out / "contact-sheet.png")
-        write_report(self.out / "report.html", self.selection, self._sheet.tiles)
+        measured = self._measured() if self.report else None
+        write_report(self.out / "report.html", self.selection, self._sheet.tiles, measured)
+
+    def _measured(self) -> "Measured":
+        from ..report.measuring import measure  # late: few ask for it
+
+        assert self.selection.index is not None
+        measured = measure(self.selection, self.selection.index, self.out)
+        write_json(self.out / "report.json", measured.json)
+        return measured
 
 
 def _with_context(frames: list[int], context: int, n_frames: int) -> list[int]:

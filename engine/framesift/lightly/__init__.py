@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 from .selecting import select
 
 if TYPE_CHECKING:
+    from ..export.worker import write_outputs
     from .frames import select_frames
 
-__all__ = ["select", "select_frames"]
+__all__ = ["select", "select_frames", "write_outputs"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from .frames import select_frames
 
         return select_frames
+    if name == "write_outputs":
+        from ..export.worker import write_outputs
+
+        return write_outputs
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,8 +24,9 @@ class ContactSheet:
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         every = math.ceil(len(selection.frames) / _MOST_TILES)
-        self._frames = selection.frames[:: max(1, every)]
-        self._wanted = {(f.source, f.index) for f in self._frames}
+        self.frames = selection.frames[:: max(1, every)]
+        """Those that are shown."""
+        self._wanted = {(f.source, f.index) for f in self.frames}
         self.tiles: dict[tuple[int, int], Image.Image] = {}
         """Small pictures by (source, index)."""
 
@@ -38,7 +39,7 @@ class ContactSheet:
 
     def write(self, path: Path) -> None:
         """Write the sheet: the chosen frames in order, each with its index and time, grouped by source."""
-        shown = [f for f in self._frames if (f.source, f.index) in self.tiles]
+        shown = [f for f in self.frames if (f.source, f.index) in self.tiles]
         rows = _rows(shown)
         width = _MARGIN + _columns(len(shown)) * (_TILE + _MARGIN)
         heights = [self._height(row) for row in rows]

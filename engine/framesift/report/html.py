@@ -5,37 +5,28 @@ import html
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from ..files import write_atomically
 from ..selection.result import SelectedSource, Selection
+from .charts import pooled, timeline
 from .contact_sheet import timecode
+from .style import PAGE
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>framesift: {title}</title>
-<style>
-:root {{ color-scheme: light dark; --line: #8884; --dim: #777; --mark: #d9480f }}
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }}
-h1 {{ font-size: 1.4rem }} h2 {{ font-size: 1.05rem; margin-top: 2rem }}
-.grid {{ display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) }}
-figure {{ margin: 0 }} figure img {{ width: 100%; border-radius: 4px; display: block }}
-figcaption {{ display: flex; justify-content: space-between; font-size: .8rem; color: var(--dim) }}
-svg {{ width: 100%; height: 26px; display: block }}
-table {{ border-collapse: collapse; font-size: .85rem }}
-td, th {{ border-bottom: 1px solid var(--line); padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top }}
-</style></head><body>
-<h1>{title}</h1><p>{summary}</p>
-{sources}
-<h2>How</h2><table>{facts}</table>
-</body></html>
-"""
+if TYPE_CHECKING:
+    from .measuring import Measured
+
+_MOST_SOURCES = 200
+
+Pictures = Mapping[tuple[int, int], Image.Image]
 
 
-def write_report(path: Path, selection: Selection, pictures: Mapping[tuple[int, int], Image.Image]) -> None:
-    """Write the report: of each source a timeline with the chosen frames and their pictures.
+def write_report(
+    path: Path, selection: Selection, pictures: Pictures, measured: "Measured | None" = None
+) -> None:
+    """Write the report: of each source a timeline with the chosen frames and their pictures, and what was measured.
 
     Parameters
     ----------
@@ -45,48 +36,67 @@ def write_report(path: Path, selection: Selection, pictures: Mapping[tuple[int, 
         What was chosen.
     pictures
         Small pictures by (source, index).
+    measured
+        How good it is, if that is to be shown.
     """
-    n_sources = len({frame.source for frame in selection.frames})
+    chosen = sorted({frame.source for frame in selection.frames})
     total = sum(source.n_frames for source in selection.sources)
-    title = f"{len(selection)} frames of {n_sources} source{'s' * (n_sources != 1)}"
-    text = _PAGE.format(
+    title = f"{len(selection)} frames of {len(chosen)} source{'s' * (len(chosen) != 1)}"
+    sections = [_section(selection, at, pictures, measured) for at in chosen[:_MOST_SOURCES]]
+    if len(chosen) > _MOST_SOURCES:
+        sections.append(f"<p>And {len(chosen) - _MOST_SOURCES} more sources, which are not shown.</p>")
+    if len(pictures) < len(selection):
+        sections.append(f"<p>{len(pictures)} of the {len(selection)} pictures are shown.</p>")
+    above = below = ""
+    if measured is not None:
+        from .sections import findings, headline  # late: most pages go without
+
+        above, below = headline(measured.json), findings(selection, measured, data_url)
+    text = PAGE.format(
         title=title,
         summary=f"Chosen by {html.escape(selection.method)} among {total} frames.",
-        sources="\n".join(
-            _section(selection, at, source, pictures) for at, source in enumerate(selection.sources)
-        ),
+        headline=above,
+        sources="\n".join(sections),
+        findings=below,
         facts=_facts(selection),
     )
     write_atomically(path, lambda file: file.write(text.encode(errors="xmlcharrefreplace")))
 
 
-def _section(
-    selection: Selection, at: int, source: SelectedSource, pictures: Mapping[tuple[int, int], Image.Image]
-) -> str:
+def _section(selection: Selection, at: int, pictures: Pictures, measured: "Measured | None") -> str:
+    source = selection.sources[at]
     frames = [frame for frame in selection.frames if frame.source == at]
-    if not frames:
-        return ""
-    ticks = "".join(
-        f'<rect x="{1000 * frame.index / max(1, source.n_frames):.1f}" y="3" width="3" height="20" '
-        f'fill="var(--mark)"><title>#{frame.index}</title></rect>'
-        for frame in frames
-    )
     figures = "".join(
-        f'<figure><img alt="frame {frame.index}" src="{_data_url(pictures[at, frame.index])}">'
+        f'<figure><img alt="frame {frame.index}" loading="lazy" src="{data_url(pictures[at, frame.index])}">'
         f"<figcaption><span>#{frame.index}</span>"
         f"<span>{'' if frame.time_s is None else timecode(frame.time_s)}</span></figcaption></figure>"
         for frame in frames
         if (at, frame.index) in pictures
     )
+    moving = None if measured is None else _motion(source, measured)
+    ends = f"<span>{timecode(0)}</span><span>{_length(source)}</span>" if source.frame_rate else ""
     return (
         f"<h2>{html.escape(source.name)} <small>{len(frames)} of {source.n_frames} frames, "
         f"{source.width}x{source.height}, {html.escape(source.codec)}</small></h2>"
-        '<svg viewBox="0 0 1000 26" preserveAspectRatio="none"><rect y="11" width="1000" height="4" '
-        f'fill="var(--line)"/>{ticks}</svg><div class="grid">{figures}</div>'
+        f"{timeline(source.n_frames, (f.index for f in frames), moving)}"
+        f'<div class="ends">{ends}</div><div class="grid">{figures}</div>'
     )
 
 
-def _data_url(picture: Image.Image) -> str:
+def _length(source: SelectedSource) -> str:
+    return timecode(source.n_frames / source.frame_rate)
+
+
+def _motion(source: SelectedSource, measured: "Measured") -> Any:
+    for at, record in enumerate(measured.index.records):
+        if record.id == source.id:
+            reader = measured.index.reader(at)
+            return pooled(reader.statistic("motion"), reader.frames(), source.n_frames)
+    return None
+
+
+def data_url(picture: Image.Image) -> str:
+    """The picture as a JPEG within the page."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
