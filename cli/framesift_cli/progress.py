@@ -17,6 +17,8 @@ _VERBS = {
     "export": "Writing",
     "upload": "Sending",
     "verify": "Checking",
+    "read": "Reading",
+    "write": "Writing",
 }
 _UNITS = {
     "download": "MB",
@@ -25,6 +27,8 @@ _UNITS = {
     "export": "pictures",
     "upload": "MB",
     "verify": "frames",
+    "read": "files",
+    "write": "files",
 }
 _SCALE = {"download": 10**6, "upload": 10**6}
 

@@ -1,18 +1,40 @@
-"""What pose models predicted: read from the files of DeepLabCut, Lightning Pose and SLEAP, and matched to videos."""
+"""What models predicted.
+
+Poses are read from the files of DeepLabCut, Lightning Pose and SLEAP, and matched to videos. Classes, boxes, masks and
+keypoints of pictures and frames are read and written in LightlyOne's format and COCO's, and scored.
+"""
 
 from .labels import Labels, read_labels
+from .lightly.names import FrameName, frame_name, parse_frame_name, prediction_path
+from .lightly.reading import CheckedTask, read_lightly, validate_lightly
 from .matching import check_fits, find_predictions
 from .metrics import Metric, read_metric
+from .objects import Category, Fault, TaskPredictions
 from .poses import Poses
 from .reading import read
+from .scores import category_count, class_distribution, for_select, scores
 
 __all__ = [
+    "Category",
+    "CheckedTask",
+    "Fault",
+    "FrameName",
     "Labels",
     "Metric",
     "Poses",
+    "TaskPredictions",
+    "category_count",
     "check_fits",
+    "class_distribution",
     "find_predictions",
+    "for_select",
+    "frame_name",
+    "parse_frame_name",
+    "prediction_path",
     "read",
     "read_labels",
+    "read_lightly",
     "read_metric",
+    "scores",
+    "validate_lightly",
 ]
