@@ -15,6 +15,7 @@ from .commands import app
 from .dlc import dlc
 from .lightning_pose import import_zip
 from .outliers import outliers
+from .predictions import predictions
 from .sleap import suggest
 from .views import select_views
 
@@ -23,6 +24,7 @@ app.command()(outliers)
 app.command()(suggest)
 app.command()(select_views)
 app.add_typer(dlc)
+app.add_typer(predictions)
 
 
 def main() -> None:

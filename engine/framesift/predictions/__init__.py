@@ -4,9 +4,13 @@ Poses are read from the files of DeepLabCut, Lightning Pose and SLEAP, and match
 keypoints of pictures and frames are read and written in LightlyOne's format and COCO's, and scored.
 """
 
+from .coco import CocoDataset, CocoImage, read_coco, read_coco_dataset
+from .coco_writing import write_coco
 from .labels import Labels, read_labels
+from .lightly.metadata import Metadata, read_metadata
 from .lightly.names import FrameName, frame_name, parse_frame_name, prediction_path
 from .lightly.reading import CheckedTask, read_lightly, validate_lightly
+from .lightly.writing import TaskFolder, write_lightly
 from .matching import check_fits, find_predictions
 from .metrics import Metric, read_metric
 from .objects import Category, Fault, TaskPredictions
@@ -17,11 +21,15 @@ from .scores import category_count, class_distribution, for_select, scores
 __all__ = [
     "Category",
     "CheckedTask",
+    "CocoDataset",
+    "CocoImage",
     "Fault",
     "FrameName",
     "Labels",
+    "Metadata",
     "Metric",
     "Poses",
+    "TaskFolder",
     "TaskPredictions",
     "category_count",
     "check_fits",
@@ -32,9 +40,14 @@ __all__ = [
     "parse_frame_name",
     "prediction_path",
     "read",
+    "read_coco",
+    "read_coco_dataset",
     "read_labels",
     "read_lightly",
+    "read_metadata",
     "read_metric",
     "scores",
     "validate_lightly",
+    "write_coco",
+    "write_lightly",
 ]

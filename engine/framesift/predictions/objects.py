@@ -1,6 +1,6 @@
 """The one form in memory of what models of pictures predict: classes, boxes, masks, keypoints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args
 
@@ -122,10 +122,18 @@ class TaskPredictions:
 
     def singletons(self, i: int) -> list[dict[str, Any]]:
         """The objects of picture *i*, as LightlyOne writes them."""
-        first, last = int(self.offsets[i]), int(self.offsets[i + 1])
-        row = int(np.count_nonzero(self.has_probabilities[:first]))
+        return self._singletons(i, int(np.count_nonzero(self.has_probabilities[: self.offsets[i]])))
+
+    def each(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """File name and `singletons` of each picture that is not missing."""
+        firsts = np.concatenate([[0], np.cumsum(self.has_probabilities)])[self.offsets]
+        for i in np.flatnonzero(~self.missing).tolist():
+            yield self.files[i], self._singletons(i, int(firsts[i]))
+
+    def _singletons(self, i: int, row: int) -> list[dict[str, Any]]:
+        """*row* is where the picture's probabilities begin."""
         found = []
-        for m in range(first, last):
+        for m in range(int(self.offsets[i]), int(self.offsets[i + 1])):
             item: dict[str, Any] = {"category_id": self.categories[self.category[m]].id}
             if not np.isnan(self.bbox[m, 0]):
                 item["bbox"] = plain(self.bbox[m])

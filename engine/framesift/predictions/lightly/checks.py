@@ -189,9 +189,7 @@ def _bbox(row: Row, value: Any, strict: bool) -> None:
 
 
 def _segmentation(row: Row, value: Any, _: bool) -> None:
-    wrong = FieldError(
-        "segmentation", f"expected a list of run lengths, integers from 0, got {short(value)}"
-    )
+    wrong = FieldError("segmentation", f"expected a list of run lengths, integers from 0, got {short(value)}")
     if not isinstance(value, list | np.ndarray) or not len(value):
         raise wrong
     try:

@@ -156,7 +156,7 @@ def _read_task(
     strict: bool = False,
 ) -> TaskPredictions:
     if files is None:
-        paths = sorted(_json_files(folder))
+        paths = sorted(json_files(folder))
     else:
         paths = sorted({path for path in map(prediction_path, files) if (folder / path).exists()})
     requests = [
@@ -186,8 +186,8 @@ def _read_task(
     return everything if wanted == names else everything.aligned(wanted)
 
 
-def _json_files(folder: Path) -> Iterator[str]:
-    """Files of predictions below *folder*, relative to it. Links to folders are not followed."""
+def json_files(folder: Path) -> Iterator[str]:
+    """JSON files below *folder* but its schema, relative to it. Links to folders are not followed."""
     stack = [("", 0)]
     while stack:
         inner, depth = stack.pop()
