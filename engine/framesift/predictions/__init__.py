@@ -17,6 +17,8 @@ from .objects import Category, Fault, TaskPredictions
 from .poses import Poses
 from .reading import read
 from .scores import category_count, class_distribution, for_select, scores
+from .segments import objects_of_masks, segments_of_class_maps, segments_of_probabilities
+from .videos import for_video
 
 __all__ = [
     "Category",
@@ -36,7 +38,9 @@ __all__ = [
     "class_distribution",
     "find_predictions",
     "for_select",
+    "for_video",
     "frame_name",
+    "objects_of_masks",
     "parse_frame_name",
     "prediction_path",
     "read",
@@ -47,6 +51,8 @@ __all__ = [
     "read_metadata",
     "read_metric",
     "scores",
+    "segments_of_class_maps",
+    "segments_of_probabilities",
     "validate_lightly",
     "write_coco",
     "write_lightly",

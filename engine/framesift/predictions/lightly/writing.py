@@ -15,7 +15,7 @@ from ...files import disk_errors, write_json
 from ...progress import Progress, ProgressCallback, silent
 from ..objects import Category, TaskPredictions, TaskType
 from .names import path_fault, prediction_path
-from .schema import read_tasks, write_category
+from .schema import Schema, read_schema, read_tasks, write_category
 
 PathLike = str | os.PathLike[str]
 
@@ -28,21 +28,35 @@ class TaskFolder:
     folder
         That of ``tasks.json``; made if it is not there.
     task
-        Must not be there yet.
+        Its name.
+    extend
+        A task that is there with the same schema is added to: files of the same names are replaced, one by one.
 
     Raises
     ------
     UsageError
-        The task is there already, or has no name of a folder.
+        The task is there already, or with another schema, or has no name of a folder.
     """
 
     def __init__(
-        self, folder: PathLike, task: str, task_type: TaskType, categories: Iterable[Category]
+        self,
+        folder: PathLike,
+        task: str,
+        task_type: TaskType,
+        categories: Iterable[Category],
+        *,
+        extend: bool = False,
     ) -> None:
         self._top, self._task = Path(folder), task
         if path_fault(task):
             raise UsageError(f"a task has the name of a folder, got {task!r}")
-        if (self._top / task).exists():
+        categories = tuple(categories)
+        self._extends = extend and (self._top / task).exists()
+        if self._extends and read_schema(self._top / task / "schema.json") != Schema(
+            task_type=task_type, categories=categories
+        ):
+            raise UsageError(f"{self._top / task} has another schema: give the task another name")
+        if (self._top / task).exists() and not extend:
             raise UsageError(f"{self._top / task} exists already: give the task another name, or remove it")
         self._schema = {"task_type": task_type, "categories": [write_category(c) for c in categories]}
         self._folders: set[str] = set()
@@ -88,11 +102,20 @@ class TaskFolder:
         with self._stack:
             if kind is None:
                 with disk_errors(self._top / self._task):
-                    (self._top / self._task).parent.mkdir(parents=True, exist_ok=True)
-                    os.rename(self._partial, self._top / self._task)
+                    self._publish(self._top / self._task)
                 known = read_tasks(self._top) if (self._top / "tasks.json").exists() else []
                 if self._task not in known:
                     write_json(self._top / "tasks.json", [*known, self._task])
+
+    def _publish(self, folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not self._extends:
+            os.rename(self._partial, folder)
+            return
+        for inner in self._folders:
+            (folder / inner).mkdir(parents=True, exist_ok=True)
+        for path in self._names:
+            os.replace(self._partial / path, folder / path)
 
 
 def write_lightly(
