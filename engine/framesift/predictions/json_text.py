@@ -21,13 +21,18 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
         It cannot be read.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(handle, "rb") as file:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise ValueError("expected a regular file")
         if found.st_size > max_bytes:
             raise ValueError(f"{found.st_size} bytes, more than the {max_bytes} allowed")
-        return file.read(max_bytes + 1)[:max_bytes]
+        data = os.read(handle, found.st_size + 1)
+        while len(data) < found.st_size and (more := os.read(handle, found.st_size - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(handle)
 
 
 def parse_json(data: bytes) -> Any:

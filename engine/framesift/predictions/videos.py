@@ -121,12 +121,16 @@ def _relative(path: Path, top: Path) -> str:
 
 
 def _categories(given: Sequence[str] | Sequence[Category]) -> tuple[Category, ...]:
-    found = [
-        item if isinstance(item, Category) else Category(id=i, name=item) for i, item in enumerate(given)
-    ]
+    found = [item if isinstance(item, Category) else _named(i, item) for i, item in enumerate(given)]
     if not found or len({category.id for category in found}) < len(found):
         raise UsageError(f"categories must be at least one, with an id each, got {given!r}")
     return tuple(sorted(found, key=lambda category: category.id))
+
+
+def _named(number: int, name: object) -> Category:
+    if not isinstance(name, str) or not name:
+        raise UsageError(f"categories must be names or Category, got {name!r}")
+    return Category(id=number, name=name)
 
 
 def _frames(path: Path, threads: int, *, pictures: bool) -> Iterator[U8 | None]:

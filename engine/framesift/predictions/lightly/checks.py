@@ -22,6 +22,9 @@ from .schema import Schema, kind, short
 _NO_BOX = (math.nan,) * 4
 _SUM = 0.01
 """By which probabilities may miss 1: they are rounded."""
+_NUMBERS = frozenset((int, float))
+_MAX = 1e300
+"""Far from where a sum of numbers overflows."""
 _MAX_FAULTS = 20
 """Of one file that are told."""
 _FIELDS = {
@@ -155,15 +158,11 @@ def _share(value: Any, name: str) -> float:
 
 
 def _numbers(value: Any, name: str) -> list[float]:
-    if not isinstance(value, list) or not all(type(v) is float or type(v) is int for v in value):
+    if not isinstance(value, list) or not _NUMBERS.issuperset(map(type, value)):
         raise FieldError(name, f"expected a list of numbers, got {short(value)}")
-    try:
-        numbers = [float(v) for v in value]
-    except OverflowError:
-        numbers = [math.inf]
-    if not all(map(math.isfinite, numbers)):
+    if value and not (min(value) > -_MAX and max(value) < _MAX and math.isfinite(sum(value))):
         raise FieldError(name, "expected finite numbers")
-    return numbers
+    return value
 
 
 def _probabilities(value: Any, n: int) -> list[float]:

@@ -46,9 +46,9 @@ def read_part(request: Request) -> Part:
     """Read and check files. A file that cannot be used comes as one without objects, and its faults."""
     checker = Checker(schema=request.schema, strict=request.strict)
     rows: list[list[Row]] = []
-    part = Part({})
+    part, folder = Part({}), str(request.folder)
     for path in request.files:
-        name, found, faults = _read(checker, request.folder, path)
+        name, found, faults = _read(checker, folder, path)
         part.names.append(name)
         part.faults.extend(faults)
         rows.append(found)
@@ -56,9 +56,9 @@ def read_part(request: Request) -> Part:
     return part
 
 
-def _read(checker: Checker, folder: Path, path: str) -> tuple[str, list[Row], list[Fault]]:
+def _read(checker: Checker, folder: str, path: str) -> tuple[str, list[Row], list[Fault]]:
     try:
-        return checker.check(read_bytes(folder / path, MAX_FILE_BYTES), path)
+        return checker.check(read_bytes(f"{folder}/{path}", MAX_FILE_BYTES), path)
     except (OSError, ValueError) as e:
         reason = (e.strerror or str(e)) if isinstance(e, OSError) else str(e)
         return "", [], [Fault(file=path, field="", reason=f"cannot be read ({reason})")]
