@@ -335,7 +335,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(kind=st.sampled_from(lightlyfiles.TYPES), items=json_values)
 def test_nothing_raises(tmp_path_factory, kind, items) -> None:
     """Any JSON is read or comes back with its faults."""
