@@ -6,7 +6,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import compile, decode, export, isolation, kernels, memory, modes, pose, quality, shortcuts, start
+from . import (
+    compile,
+    decode,
+    export,
+    isolation,
+    kernels,
+    memory,
+    modes,
+    pose,
+    predictions,
+    quality,
+    shortcuts,
+    start,
+)
 from .record import Machine, table
 
 SUITES = {
@@ -21,6 +34,7 @@ SUITES = {
     "quality": quality.run,
     "start": start.run,
     "pose": pose.run,
+    "predictions": predictions.run,
 }
 
 

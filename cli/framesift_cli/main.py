@@ -17,6 +17,7 @@ from .lightning_pose import import_zip
 from .lists import lists
 from .outliers import outliers
 from .poses import filter_predictions, skeleton
+from .predictions import predictions
 from .report import report
 from .sleap import suggest
 from .views import select_views
@@ -30,6 +31,7 @@ app.command()(report)
 app.command()(suggest)
 app.command()(select_views)
 app.add_typer(dlc)
+app.add_typer(predictions)
 
 
 def main() -> None:

@@ -18,6 +18,8 @@ _VERBS = {
     "upload": "Sending",
     "verify": "Checking",
     "report": "Reporting",
+    "read": "Reading",
+    "write": "Writing",
 }
 _UNITS = {
     "download": "MB",
@@ -27,6 +29,8 @@ _UNITS = {
     "upload": "MB",
     "verify": "frames",
     "report": "reports",
+    "read": "files",
+    "write": "files",
 }
 _SCALE = {"download": 10**6, "upload": 10**6}
 

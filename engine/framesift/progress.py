@@ -9,9 +9,9 @@ from typing import Literal
 class Progress:
     """A step of long work."""
 
-    stage: Literal["download", "index", "select", "export", "upload", "verify", "report"]
+    stage: Literal["download", "index", "select", "export", "upload", "verify", "report", "read", "write"]
     done: int
-    """Frames (pictures for the export, bytes for downloads and uploads) done so far."""
+    """Frames (pictures for the export, bytes for downloads and uploads, files of predictions) done so far."""
     total: int
     """Frames known of so far; grows while sources are still being opened."""
     source: str = ""
