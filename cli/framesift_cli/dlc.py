@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .commands import AsJson, Method, Quiet, Start, Stop, Store, Threads, print_json, say
+from .options import AsJson, Method, Quiet, Start, Stop, Store, Threads
 from .outliers import (
     Diversity,
     DryRun,
@@ -19,6 +19,7 @@ from .outliers import (
     thresholds,
 )
 from .progress import reporting
+from .showing import print_json, say
 
 if TYPE_CHECKING:
     from framesift.deeplabcut import Extracted

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import say
+from .showing import say
 
 
 def import_zip(

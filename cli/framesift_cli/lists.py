@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from .commands import Quiet, Threads, place
+from .options import Quiet, Threads
 from .progress import reporting
+from .showing import place
 
 
 class ListFormat(StrEnum):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .commands import (
+from .options import (
     AsJson,
     Context,
     Device,
@@ -21,12 +21,9 @@ from .commands import (
     Stop,
     Store,
     Threads,
-    place,
-    print_json,
-    say,
-    show_selection,
 )
 from .progress import reporting
+from .showing import place, print_json, say, show_selection
 
 
 class Sign(StrEnum):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .commands import AsJson, Quiet, Threads, say
+from .options import AsJson, Quiet, Threads
 from .progress import reporting
+from .showing import say
 
 if TYPE_CHECKING:
     from framesift.predictions import Fault, TaskPredictions

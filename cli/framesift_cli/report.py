@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from .commands import AsJson, Quiet, Threads, place, print_json, say
+from .options import AsJson, Quiet, Threads
 from .progress import reporting
+from .showing import place, print_json, say
 
 
 class MapName(StrEnum):

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .commands import Quiet, say
+from .options import Quiet
+from .showing import say
 
 
 def suggest(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import (
+from .options import (
     AsJson,
     Context,
     Decode,
@@ -21,11 +21,10 @@ from .commands import (
     Size,
     Store,
     Threads,
-    place,
-    show_selection,
 )
 from .outliers import Exclude
 from .progress import reporting
+from .showing import place, show_selection
 
 
 class JointMethod(StrEnum):

@@ -1,0 +1,113 @@
+"""Options that commands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Method(StrEnum):
+    """Ways to choose."""
+
+    coverage = "coverage"
+    kmeans = "kmeans"
+    coreset = "coreset"
+    uniform = "uniform"
+    random = "random"
+    motion_kmeans = "motion-kmeans"
+
+
+class Decode(StrEnum):
+    """Ways to decode."""
+
+    exact = "exact"
+    fast = "fast"
+    coarse = "coarse"
+    keyframes = "keyframes"
+
+
+class LayoutName(StrEnum):
+    """Ways to lay out pictures."""
+
+    images = "images"
+    deeplabcut = "deeplabcut"
+    lightning_pose = "lightning-pose"
+
+
+class ImageFormat(StrEnum):
+    """Formats of pictures."""
+
+    png = "png"
+    jpeg = "jpeg"
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT...",
+        help="Videos, folders, globs, zips of frames, s3://, gs://, https://; several at once.",
+    ),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR", help="Keep the index in this folder, or s3://…: reused, resumed and extended later."
+    ),
+]
+Size = Annotated[
+    int, typer.Option(help="Longer side of the thumbnails that frames are compared by, in pixels.")
+]
+Start = Annotated[
+    str | None, typer.Option(help="First frame to consider: 1200 (frame), 0.25 or 25%, 12.5s, 00:01:30.")
+]
+Stop = Annotated[str | None, typer.Option(help="Frame to stop before; as --start.")]
+Step = Annotated[int, typer.Option(help="Consider every STEP-th frame.")]
+Crop = Annotated[
+    str | None, typer.Option(metavar="X1,X2,Y1,Y2", help="Look at this rectangle only, in pixels as shown.")
+]
+Mode = Annotated[
+    Decode,
+    typer.Option(
+        help="exact: every frame; fast: every frame, slightly blurred where that saves time; coarse: frames that "
+        "others build on; keyframes: keyframes and a few more, about ten times as fast."
+    ),
+]
+Color = Annotated[
+    bool, typer.Option("--color", help="Tell frames apart by their colours too, not by brightness alone.")
+]
+Stream = Annotated[
+    bool, typer.Option("--stream", help="Read what is elsewhere by ranges, without a copy in scratch space.")
+]
+Scratch = Annotated[
+    Path | None, typer.Option(help="Folder for copies of what is elsewhere; FRAMESIFT_SCRATCH by default.")
+]
+ScratchBytes = Annotated[
+    str | None, typer.Option(help="Room for these copies, such as 20G; FRAMESIFT_SCRATCH_BYTES by default.")
+]
+Device = Annotated[str, typer.Option(help="Device of the kernels: cpu or cuda (an NVIDIA GPU).")]
+Threads = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
+Isolate = Annotated[
+    bool | None,
+    typer.Option(
+        "--isolate/--no-isolate",
+        help="Decode in a process that a broken file may crash; by default with several inputs.",
+        show_default=False,
+    ),
+]
+Timeout = Annotated[
+    float,
+    typer.Option(help="With --isolate: set a source aside that makes no progress for so many seconds."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
+Out = Annotated[str, typer.Option(metavar="DIR", help="Folder to write to, or s3://…")]
+Layout = Annotated[LayoutName, typer.Option(help="How the pictures are laid out.")]
+Context = Annotated[
+    int | None,
+    typer.Option(help="Frames on either side to write along; 2 for lightning-pose, else 0, by default."),
+]
+Format = Annotated[ImageFormat, typer.Option(help="Format of the pictures.")]
+PictureCrop = Annotated[
+    str | None, typer.Option(metavar="X1,X2,Y1,Y2", help="Write only this rectangle of each picture.")
+]
