@@ -1,4 +1,4 @@
-"""Suite ``kernels``: selection on vectors and run-length masks, beside peers, in turn, in this process.
+"""Suite ``kernels``: selection on vectors and run-length masks, beside peers, in turn, a process each.
 
 Each row: the middle of some runs of ours and of a peer's, how many times faster ours is, and what share of the
 machine's roofline it reaches. Where the plain procedure has a floor (its reads at the machine's bandwidth, its
@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,14 @@ from framesift.features.matrix import Matrix
 from framesift.selection import kmeans as our_kmeans
 from framesift_kernels import load
 
-from . import rooflines
+from . import metrics
+from .cases import Bench, rows
 from .kernels_masks import mask_rows
 from .peers import clustering, mundig, plain
+from .results import Settings
+from .workers import Took
+
+__all__ = ["measure", "rows"]
 
 Row = dict[str, Any]
 _PICKS = {"tiny": (2000, 16, 50), "small": (100_000, 128, 1000), "full": (100_000, 128, 1000)}
@@ -33,57 +37,16 @@ _ITERATIONS = 10
 _BATCH = 1024
 
 
-def run(size: str) -> tuple[list[Row], list[Row]]:
-    """Raw measurements, and a row a case and peer."""
-    bench = Bench(_REPEATS[size])
+def measure(settings: Settings) -> list[Row]:
+    """Every case, ours and the peers in turn."""
+    size = settings.size
+    bench = Bench(_REPEATS[size], settings.device)
     _kcenter(bench, *_PICKS[size])
     _kcenter_in_blocks(bench, *_BLOCKS[size])
     _lloyd(bench, *_CLUSTERS[size])
     _mini_batches(bench, *_CLUSTERS[size])
     mask_rows(bench, size)
-    return bench.measurements, bench.rows
-
-
-class Bench:
-    """Runs ours and peers in turn and keeps what they took."""
-
-    def __init__(self, repeats: int) -> None:
-        self.repeats = repeats
-        self.flops, self.bandwidth = rooflines.flops(), rooflines.bandwidth()
-        self.measurements: list[Row] = [
-            {"case": "roofline", "gflops": self.flops / 1e9, "gb_s": self.bandwidth / 1e9}
-        ]
-        self.rows: list[Row] = []
-
-    def compare(self, case: str, floor_s: float, programs: dict[str, Callable[[], Any] | None]) -> None:
-        """Time the programs in turn; ``framesift`` is ours. *floor_s* is what the roofline allows."""
-        took: dict[str, list[float]] = {name: [] for name, work in programs.items() if work}
-        for turn in range(self.repeats + 1):
-            for name in took:
-                work = programs[name]
-                assert work is not None
-                began = time.perf_counter()
-                work()
-                if turn:
-                    took[name].append(time.perf_counter() - began)
-        self.measurements += [{"case": case, "program": name, "seconds": s} for name, s in took.items()]
-        mine = median(took.pop("framesift"))
-        for name, seconds in (took or {"(none)": []}).items():
-            theirs = median(seconds) if seconds else float("nan")
-            self.note(case, mine, name, theirs, floor_s)
-
-    def note(self, case: str, mine: float, peer: str, theirs: float, floor_s: float) -> None:
-        """Add a row."""
-        self.rows.append(
-            {
-                "case": case,
-                "framesift ms": 1e3 * mine,
-                "peer": peer,
-                "peer ms": 1e3 * theirs,
-                "times faster": theirs / mine,
-                "roofline": floor_s / mine,
-            }
-        )
+    return bench.measurements
 
 
 def vectors(kind: str, n: int, d: int) -> Any:
@@ -108,10 +71,14 @@ def _kcenter(bench: Bench, n: int, d: int, k: int) -> None:
             f"k-center {n}x{d}, {k} picks, {kind}",
             k * x.nbytes / bench.bandwidth,
             {
-                "framesift": lambda x=x: fs.kcenter_greedy(x, k),
+                "framesift": lambda x=x: fs.kcenter_greedy(x, k, device=bench.device)[0],
+                "framesift, rows on the device": bench.on_device(
+                    lambda x: fs.kcenter_greedy(x, k, device=bench.device)[0], x
+                ),
                 "plain sweep": lambda x=x: plain.kcenter(x, k),
                 "lightly-mundig": (lambda x=x: theirs(x, k)) if theirs else None,
             },
+            lambda picks, x=x: {"picks": [int(at) for at in picks], "radius": metrics.radius(x, picks)},
         )
 
 
@@ -125,17 +92,18 @@ def _kcenter_in_blocks(bench: Bench, n: int, d: int, k: int) -> None:
                 Path(folder, "x.zarr"), shape=x.shape, chunks=(chunk, d), dtype="f2", compressors=None
             )
             array[:] = x
-            reading = time.perf_counter()
-            for start in range(0, n, chunk):
-                array[start : start + chunk]
-            reading = time.perf_counter() - reading
-            passes, seconds = _count_passes(array, k, x.nbytes // 8)
-        case = f"k-center {n}x{d} float16 from disk, {k} picks, {kind}: {passes:.1f} passes"
-        bench.measurements.append({"case": case, "seconds": seconds, "passes": passes, "one_read_s": reading})
-        bench.note(case, seconds, f"reading {k} times", k * reading, 2 * n * d * k / bench.flops)
+            bench.compare(
+                f"k-center {n}x{d} float16 from disk, {k} picks, {kind}",
+                2 * n * d * k / bench.flops,
+                {
+                    "framesift": lambda array=array: _count_passes(array, k, array.nbytes // 8),
+                    f"reading {k} times": lambda array=array: _read(array, k),
+                },
+                lambda passes: {"passes": passes},
+            )
 
 
-def _count_passes(array: Any, k: int, max_bytes: int) -> tuple[float, float]:
+def _count_passes(array: Any, k: int, max_bytes: int) -> float:
     rows, original = [], Matrix.read
 
     def read(self: Matrix, part: slice) -> Any:
@@ -144,48 +112,53 @@ def _count_passes(array: Any, k: int, max_bytes: int) -> tuple[float, float]:
 
     Matrix.read = read  # type: ignore[method-assign]
     try:
-        began = time.perf_counter()
         fs.kcenter_greedy(array, k, max_bytes=max_bytes)
-        return sum(rows) / array.shape[0], time.perf_counter() - began
+        return float(sum(rows) / array.shape[0])
     finally:
         Matrix.read = original  # type: ignore[method-assign]
+
+
+def _read(array: Any, times: int) -> Took:
+    """What reading it *times* takes, as one pass says."""
+    began = time.perf_counter()
+    for start in range(0, array.shape[0], array.chunks[0]):
+        array[start : start + array.chunks[0]]
+    return Took(times * (time.perf_counter() - began), float(times))
 
 
 def _lloyd(bench: Bench, n: int, d: int, k: int) -> None:
     for kind in ("uniform", "clustered"):
         x = vectors(kind, n, d)
         init = x[np.random.default_rng(2).choice(n, k, replace=False)].copy()
-        faiss = clustering.faiss()
         fits = {
-            "framesift": lambda x, init, n: fs.kmeans(x, k, init=init, tol=0, max_iter=n),
+            "framesift": lambda x, init, n: (
+                fs.kmeans(x, k, init=init, tol=0, max_iter=n, device=bench.device).centers
+            ),
             "scikit-learn lloyd": clustering.scikit_learn("lloyd"),
             "scikit-learn elkan": clustering.scikit_learn("elkan"),
-            "faiss": faiss,
+            "faiss": clustering.faiss(),
         }
         # What is not an iteration (checks, the last assignment) is in both, and taken off.
-        spans = {name: _span(fit, x, init, bench.repeats) for name, fit in fits.items() if fit}
-        floor = 2 * n * d * k / bench.flops
-        for name, seconds in spans.items():
-            bench.measurements.append(
-                {"case": f"k-means iteration, {kind}", "program": name, "seconds": seconds}
-            )
-            if name != "framesift":
-                bench.note(
-                    f"k-means iteration {n}x{d}, k={k}, {kind}", spans["framesift"], name, seconds, floor
-                )
+        bench.compare(
+            f"k-means iteration {n}x{d}, k={k}, {kind}",
+            2 * n * d * k / bench.flops,
+            {name: _iteration(fit, x, init) if fit else None for name, fit in fits.items()},
+            lambda centers, x=x: {"inertia": metrics.inertia(x, centers)},
+        )
 
 
-def _span(fit: Any, x: Any, init: Any, repeats: int) -> float:
-    """Seconds an iteration: the longer fit less the shorter."""
-    found = []
-    for _ in range(repeats + 1):
+def _iteration(fit: clustering.Lloyd, x: Any, init: Any) -> Callable[[], Took]:
+    """Seconds an iteration: the longer fit less the shorter; and the centres of the longer."""
+
+    def timed() -> Took:
         took = []
         for n in (1, 1 + _ITERATIONS):
             began = time.perf_counter()
-            fit(x, init, n)
+            centers = fit(x, init, n)
             took.append(time.perf_counter() - began)
-        found.append((took[1] - took[0]) / _ITERATIONS)
-    return median(found[1:])
+        return Took((took[1] - took[0]) / _ITERATIONS, np.asarray(centers))
+
+    return timed
 
 
 def _mini_batches(bench: Bench, n: int, d: int, k: int) -> None:
@@ -194,28 +167,23 @@ def _mini_batches(bench: Bench, n: int, d: int, k: int) -> None:
     rows = min(_BATCH, n)
     labels, sqdist = np.empty(rows, np.int32), np.empty(rows, np.float32)
 
-    def ours() -> None:
+    def ours() -> Took:
+        began = time.perf_counter()
         centers = init
         for start in range(0, n - rows + 1, rows):
             centers = our_kmeans._step(x[start : start + rows], centers, kernels, labels, sqdist)
+        return Took((time.perf_counter() - began) / (n // rows), centers)
 
-    steps = n // rows
-    took: list[float] = []
-    theirs: list[float] = []
-    for _ in range(bench.repeats + 1):
-        began = time.perf_counter()
-        ours()
-        took.append((time.perf_counter() - began) / steps)
+    def theirs() -> Took:
         began = time.perf_counter()
         fitted = clustering.mini_batch(x, init, rows, 1)
-        theirs.append((time.perf_counter() - began) / fitted.n_steps_)
-    floor = 2 * rows * d * k / bench.flops
-    bench.note(
+        return Took((time.perf_counter() - began) / fitted.n_steps_, fitted.cluster_centers_)
+
+    bench.compare(
         f"k-means mini-batch {rows}x{d}, k={k}",
-        median(took[1:]),
-        "MiniBatchKMeans",
-        median(theirs[1:]),
-        floor,
+        2 * rows * d * k / bench.flops,
+        {"framesift": ours, "MiniBatchKMeans": theirs},
+        lambda centers: {"inertia": metrics.inertia(x, centers)},
     )
     whole = fs.kmeans(x, k, init=init, max_iter=50).inertia
     nested = our_kmeans.cluster(

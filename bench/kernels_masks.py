@@ -9,7 +9,7 @@ from framesift import masks
 from .peers import runs
 
 if TYPE_CHECKING:
-    from .kernels import Bench
+    from .cases import Bench
 
 _SHAPE = {"tiny": (5, 90, 160), "small": (100, 1080, 1920), "full": (100, 1080, 1920)}
 

@@ -1,4 +1,4 @@
-"""k-means of scikit-learn and faiss, from given centres."""
+"""k-means of scikit-learn and faiss, from given centres, to centres."""
 
 import warnings
 from collections.abc import Callable
@@ -16,7 +16,10 @@ def scikit_learn(algorithm: str) -> Lloyd:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return KMeans(len(centers), init=centers, n_init=1, max_iter=n, tol=0, algorithm=algorithm).fit(x)
+            fitted = KMeans(len(centers), init=centers, n_init=1, max_iter=n, tol=0, algorithm=algorithm).fit(
+                x
+            )
+        return fitted.cluster_centers_
 
     return fit
 
@@ -31,7 +34,7 @@ def faiss() -> Lloyd | None:
 
         found = faiss.Kmeans(x.shape[1], len(centers), niter=n, max_points_per_centroid=len(x))
         found.train(x, init_centroids=centers)
-        return found
+        return found.centroids
 
     return fit
 
