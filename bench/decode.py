@@ -32,10 +32,11 @@ def measure(settings: Settings) -> list[Row]:
 
 
 def material(size: str) -> list[Path]:
-    """Clips: 1080p with sensor noise, other codecs, and the real ones."""
+    """Clips: 1080p with sensor noise, other codecs, a screen recording, and the real ones."""
     if size == "tiny":
         return [clips.noisy(320, 180, _FRAMES[size])]
-    paths = [clips.noisy(1920, 1080, _FRAMES[size])]
+    coded = [clips.coded(codec, 1280, 720, _FRAMES[size] // 3) for codec in clips.CODECS]
+    paths = [clips.noisy(1920, 1080, _FRAMES[size]), *coded, clips.screen(1280, 720, _FRAMES[size] // 2)]
     if real := clips.real():
         paths += [*real, clips.repeated(real[0], _LONGER[size])]
     return paths

@@ -18,6 +18,23 @@ Meter.measure = lambda self, frame, thumbnail: (0.0, 0)
 """
 
 
+def select(path: Path, n: int, out: Path, seed: int, *, method: str, decode: str) -> list[str]:
+    """Command that does the whole job: *n* pictures of *path* into *out*, and selection.json."""
+    options = ["--method", method, "--seed", str(seed), "--decode", decode, "--at-most", "--quiet"]
+    return [
+        sys.executable,
+        "-m",
+        "framesift_cli",
+        "select",
+        str(path),
+        "-n",
+        str(n),
+        "--out",
+        str(out),
+        *options,
+    ]
+
+
 def index(path: Path, threads: int, decode: str = "exact", *, untouched: bool = False) -> list[str]:
     """Command that indexes *path* into a fresh store; start-up and the store's writing are included.
 
