@@ -31,6 +31,7 @@ CODECS = {
 }
 """Encoder, pixel format, options and container of each codec other than H.264."""
 _H264 = ("libx264", "yuv420p", {"preset": "veryfast", "crf": "23"}, ".mp4")
+TIME_BASE = Fraction(1, 30)
 N_EVENTS = 9
 N_SCREENS = 12
 
@@ -90,7 +91,7 @@ def _encoded(path: Path, luma: Iterable[U8], width: int, height: int, recipe: Re
         stream = container.add_stream(encoder, rate=30)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
-        stream.time_base = Fraction(1, 30)
+        stream.time_base = TIME_BASE
         stream.options = {**options, "g": str(gop)}
         yuv = np.full((height * 3 // 2, width), 128, np.uint8)
         for picture in luma:

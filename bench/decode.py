@@ -65,7 +65,7 @@ def _commands(path: Path, threads: int) -> dict[str, list[str]]:
         _OURS: ours.index(path, threads),
         "ffmpeg": ffmpeg.decode(path, threads),
         "framesift fast": ours.index(path, threads, decode="fast"),
-        "untouched": ours.index(path, threads, untouched=True),
+        "framesift untouched": ours.index(path, threads, untouched=True),
         "pyav": pyav.decode(path, threads),
         "opencv": opencv.thumbnails(path),
         "decord": decord.thumbnails(path, threads),
@@ -97,9 +97,9 @@ def _row(clip: str, runs: dict[str, list[Row]], start_up_s: float) -> Row:
         row["fast / ffmpeg"] = middle_of(runs["framesift fast"], "wall_s") / theirs
         # In short clips the start-up is most of it, and the rest is noise.
         row["decode/ffmpeg"] = (mine - start_up_s) / theirs if mine > 2 * start_up_s else ""
-    for program in ("untouched", "pyav", "opencv", "decord"):
+    for program in ("framesift untouched", "pyav", "opencv", "decord"):
         if program in runs:
-            row[f"/ {program}"] = mine / middle_of(runs[program], "wall_s")
+            row[f"/ {program.removeprefix(_OURS).strip()}"] = mine / middle_of(runs[program], "wall_s")
     row["±"] = f"{100 * spread:.0f} %" if (spread := spread_of(own, "wall_s")) == spread else ""
     return row
 

@@ -122,16 +122,18 @@ def kind(name: str) -> str:
     """``time``, ``memory``, ``size`` or ``quality``, where less is better; empty for what is not a result."""
     if name in _QUALITY:
         return "quality"
+    if name == "floor_s":  # what the machine allows
+        return ""
     return next((what for end, what in KINDS.items() if name.endswith(end)), "")
 
 
 def series(measurements: Iterable[Row]) -> dict[tuple[Key, str], list[float]]:
-    """Values by what was measured (its texts, and ``x``) and by the name of the result."""
+    """Values above 0 by what was measured (its texts, and ``x``) and by the name of the result."""
     found: dict[tuple[Key, str], list[float]] = defaultdict(list)
     for row in measurements:
         key = tuple((name, value) for name, value in row.items() if isinstance(value, str) or name == "x")
         for name, value in row.items():
-            if kind(name) and isinstance(value, int | float) and math.isfinite(value):
+            if kind(name) and isinstance(value, int | float) and 0 < value < math.inf:
                 found[key, name].append(float(value))
     return dict(found)
 
