@@ -36,10 +36,18 @@ N_EVENTS = 9
 N_SCREENS = 12
 
 
-def noisy(width: int, height: int, n_frames: int, gop: int = 60) -> Path:
+def noisy(width: int, height: int, n_frames: int, gop: int = 60, crf: int = 23) -> Path:
     """H.264 of a textured field that drifts, with sensor noise; cached."""
-    path = CACHE / f"noisy-{width}x{height}-{n_frames}-{gop}.mp4"
-    return _encoded(path, _noise(width, height, n_frames), width, height, _H264, gop)
+    path = CACHE / f"noisy-{width}x{height}-{n_frames}-{gop}{'' if crf == 23 else f'-{crf}'}.mp4"
+    encoder, pixel_format, options, suffix = _H264
+    recipe = (encoder, pixel_format, {**options, "crf": str(crf)}, suffix)
+    return _encoded(path, _noise(width, height, n_frames), width, height, recipe, gop)
+
+
+def quiet(width: int, height: int, n_frames: int, gop: int = 60) -> Path:
+    """H.264 of a textured field in which a square moves: as cheap to decode as video can be; cached."""
+    path = CACHE / f"quiet-{width}x{height}-{n_frames}-{gop}.mp4"
+    return _encoded(path, _square(width, height, n_frames), width, height, _H264, gop)
 
 
 def coded(codec: str, width: int, height: int, n_frames: int) -> Path:
@@ -120,6 +128,15 @@ def _noise(width: int, height: int, n_frames: int, seed: int = 0) -> Iterator[U8
     field = _texture(rng, width, height)
     for number, noise in zip(range(n_frames), _sensor(rng, width, height), strict=False):
         yield np.clip(np.roll(field, number * 2 % width, axis=1) + noise, 16, 235).astype(np.uint8)
+
+
+def _square(width: int, height: int, n_frames: int) -> Iterator[U8]:
+    field = _texture(np.random.default_rng(0), width, height).astype(np.uint8)
+    for number in range(n_frames):
+        picture = field.copy()
+        x = number * 3 % (width - 32)
+        picture[height // 2 : height // 2 + 32, x : x + 32] = 235
+        yield picture
 
 
 def _events(width: int, height: int, n_frames: int, path: Path) -> Iterator[U8]:

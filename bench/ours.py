@@ -35,12 +35,12 @@ def select(path: Path, n: int, out: Path, seed: int, *, method: str, decode: str
     ]
 
 
-def index(path: Path, threads: int, decode: str = "exact", *, untouched: bool = False) -> list[str]:
+def index(path: Path, threads: int, decode: str = "exact", *, untouched: bool = False, color: bool = False) -> list[str]:
     """Command that indexes *path* into a fresh store; start-up and the store's writing are included.
 
     With *untouched*, no pixel is looked at.
     """
     store = Path(tempfile.gettempdir(), "framesift-bench-store")
     script = _SCRIPT.format(before=_UNTOUCHED if untouched else "")
-    options = [] if decode == "exact" else ["--decode", decode]
+    options = [*([] if decode == "exact" else ["--decode", decode]), *(["--color"] if color else [])]
     return [sys.executable, "-c", script, str(store), str(path), "--threads", str(threads), *options]

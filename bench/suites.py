@@ -19,6 +19,7 @@ BUDGET_S = {
     "start": 30,
     "decode": 200,
     "modes": 120,
+    "export": 60,
     "memory": 60,
     "kernels": 180,
     "select": 150,

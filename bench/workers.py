@@ -16,6 +16,8 @@ from typing import Any
 from .record import OURS, turns
 
 Work = Callable[[], Any]
+_MOST_S = 300
+"""Seconds after which a call is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class _Worker:
     def call(self) -> Call:
         self._connection.send(True)
         try:
+            if not self._connection.poll(_MOST_S):
+                raise RuntimeError(f"it took longer than {_MOST_S} s")
             found = self._connection.recv()
         except EOFError:
             self._process.join()
@@ -98,7 +102,7 @@ class _Worker:
     def stop(self) -> None:
         with contextlib.suppress(OSError):  # it is gone already
             self._connection.send(False)
-        self._process.join(10)
+        self._process.join(1)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
