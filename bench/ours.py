@@ -35,7 +35,9 @@ def select(path: Path, n: int, out: Path, seed: int, *, method: str, decode: str
     ]
 
 
-def index(path: Path, threads: int, decode: str = "exact", *, untouched: bool = False, color: bool = False) -> list[str]:
+def index(
+    path: Path, threads: int, decode: str = "exact", *, untouched: bool = False, color: bool = False
+) -> list[str]:
     """Command that indexes *path* into a fresh store; start-up and the store's writing are included.
 
     With *untouched*, no pixel is looked at.

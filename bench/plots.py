@@ -97,9 +97,24 @@ def dots(rows: Mapping[str, Sequence[tuple[str, float]]], caption: str) -> str:
     return _svg(parts, len(rows) * _LINE + 52)
 
 
-def bars(
-    columns: Mapping[str, Mapping[str, float]], *, ours: str, log: bool = False, mark: float | None = None
-) -> str:
+def marks(rows: Mapping[str, Mapping[str, float]], caption: str) -> str:
+    """A row a label with a dot for each series, all on one logarithmic axis, and a legend."""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    bottom = len(rows) * _LINE + 8
+    x = scale([v for row in rows.values() for v in row.values()], _label_width(rows), WIDTH - 20, log=True)
+    parts = [_axis_x(x, bottom, caption)]
+    for number, (label, row) in enumerate(rows.items()):
+        y = number * _LINE + 15
+        parts.append(_text(x.start - 10, y + 4, label, "end"))
+        parts.append(_line(x(min(row.values())), y, x(max(row.values())), y, "grid"))
+        for name, value in row.items():
+            css = f"s{names.index(name) % _SERIES}"
+            parts.append(_dot(x(value), y, css, f"{label}, {name}: {short(value)}"))
+    legend, lines = _legend(names, WIDTH, round(bottom) + 58)
+    return _svg([*parts, legend], bottom + 52 + lines * 16)
+
+
+def bars(columns: Mapping[str, Mapping[str, float]], *, ours: str, mark: float | None = None) -> str:
     """Horizontal bars, one row a name, one column of them a quantity, each with its own scale from 0.
 
     *columns* is {quantity: {name: value}}; names that begin with *ours* are in our colour. *mark* draws a line.
@@ -116,7 +131,7 @@ def bars(
         parts.append(_text(start, 14, title, "start", "dim"))
         finite = [value for value in column.values() if math.isfinite(value)]
         values = [*finite, *([mark] if mark is not None else [])] or [1.0]
-        x = scale(values, start, start + wide - 62, log=log, zero=not log)
+        x = scale(values, start, start + wide - 62, zero=True)
         for number, name in enumerate(names):
             value = column.get(name, math.nan)
             if math.isfinite(value):

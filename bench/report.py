@@ -2,14 +2,13 @@
 
 import html
 import inspect
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from . import plots, scale, suites
 from .record import OURS
-from .results import Result, by, geometric_mean, middle_of
+from .results import Result, by, middle_of
 from .tables import cell, columns
 
 Row = dict[str, Any]
@@ -197,7 +196,7 @@ def _kernels(measurements: list[Row]) -> str:
     if not shares:
         return ""
     caption = "share of the roofline: what the plain procedure takes at least, over what ours took (above 1: less was done)"
-    return f"<figcaption>{caption}</figcaption>{plots.bars({'': shares}, ours='k', log=True, mark=1)}"
+    return f"<figcaption>{caption}</figcaption>{plots.bars({'': shares}, ours='', mark=1)}"
 
 
 def _scale(measurements: list[Row]) -> str:
@@ -217,23 +216,13 @@ def _scale(measurements: list[Row]) -> str:
 
 
 def _storage(measurements: list[Row]) -> str:
-    out: dict[str, dict[str, float]] = {}
+    lines: dict[str, dict[str, float]] = {}
     for (clip,), rows in by(measurements, "clip").items():
-        n_frames = rows[0]["n_frames"]
-        sizes = {row["what"]: row["stored_bytes"] / n_frames for row in rows}
+        sizes = {row["what"]: row["stored_bytes"] / row["n_frames"] for row in rows}
         store = sum(value for what, value in sizes.items() if what.startswith("store: "))
-        for what in ("PNG", "JPEG", "video"):
-            if what in sizes:
-                out.setdefault(what, {})[f"{clip} ({rows[0]['codec']})"] = sizes[what]
-        out.setdefault("store", {})[f"{clip} ({rows[0]['codec']})"] = store
-    ratio = geometric_mean(
-        out["PNG"][clip] / out["store"][clip] for clip in out["store"] if clip in out.get("PNG", {})
-    )
-    caption = "bytes a frame, logarithmic" + (
-        "" if math.isnan(ratio) else f"; the store takes one {ratio:.0f}th of a PNG (geometric mean)"
-    )
-    lines = {what: dict(values) for what, values in out.items()}
-    return f"<figcaption>{caption}</figcaption>{plots.bars(lines, ours='-', log=True)}"
+        others = {what: sizes[what] for what in ("video", "JPEG", "PNG") if what in sizes}
+        lines[f"{clip} ({rows[0]['codec']})"] = {"store": store, **others}
+    return plots.marks(lines, "bytes a frame")
 
 
 def _memory(measurements: list[Row]) -> str:
