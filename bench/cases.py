@@ -120,7 +120,7 @@ def _row(case: str, own: list[Row], peer: str, theirs: list[Row]) -> Row:
     extra = middle_of(own, "extra_rss_bytes")
     if "passes" in own[0]:
         row["passes"] = own[0]["passes"]
-    for name in ("inertia", "radius"):
+    for name in ("inertia", "radius", "mean_distance"):
         if name in own[0] and theirs and name in theirs[0]:
             row[name] = own[0][name] / theirs[0][name]
     if not math.isnan(extra):

@@ -8,6 +8,7 @@ distances at the machine's FMAs), ``roofline`` is that floor over our time: abov
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from . import metrics
 from .cases import Bench, rows
 from .inputs import vectors
 from .kernels_masks import mask_rows
-from .peers import clustering, mundig, plain
+from .peers import clustering, mundig, plain, submodular
 from .results import Settings
 from .workers import Took
 
@@ -33,6 +34,7 @@ Row = dict[str, Any]
 _PICKS = {"tiny": (2000, 16, 50), "small": (100_000, 128, 1000), "full": (100_000, 128, 1000)}
 _BLOCKS = {"tiny": (4000, 16, 40), "small": (300_000, 256, 400), "full": (1_000_000, 256, 400)}
 _CLUSTERS = {"tiny": (3000, 16, 10), "small": (200_000, 128, 100), "full": (200_000, 128, 100)}
+_FACILITIES = {"tiny": (300, 16, 10), "small": (3000, 128, 50), "full": (20_000, 128, 200)}
 _REPEATS = {"tiny": 1, "small": 3, "full": 7}
 _ITERATIONS = 10
 _BATCH = 1024
@@ -46,6 +48,8 @@ def measure(settings: Settings) -> list[Row]:
     _kcenter_in_blocks(bench, *_BLOCKS[size])
     _lloyd(bench, *_CLUSTERS[size])
     _mini_batches(bench, *_CLUSTERS[size])
+    if hasattr(fs, "coverage"):
+        _facility_location(bench, *_FACILITIES[size])
     mask_rows(bench, size)
     return bench.measurements
 
@@ -181,3 +185,19 @@ def _mini_batches(bench: Bench, n: int, d: int, k: int) -> None:
         Matrix(x, "x", 4096), k, np.random.Generator(np.random.Philox(0)), kernels
     ).inertia
     bench.measurements.append({"case": "inertia of nested batches over Lloyd's", "ratio": nested / whole})
+
+
+def _facility_location(bench: Bench, n: int, d: int, k: int) -> None:
+    """Coverage of order 1 without swaps; what every program leaves is measured as distances, whatever it counts by."""
+    coverage: Any = fs.coverage  # type: ignore[attr-defined, unused-ignore]
+    x = vectors("clustered", n, d)
+    peers = {"submodlib": submodular.submodlib(), "apricot": submodular.apricot()}
+    bench.compare(
+        f"facility location {n}x{d}, {k} picks",
+        2 * n * n * d / bench.flops,
+        {
+            "framesift": lambda: coverage(x, k, order=1, max_swaps=0, device=bench.device)[0],
+            **{name: partial(select, x, k) if select else None for name, select in peers.items()},
+        },
+        lambda picks: {"picks": [int(at) for at in picks], "mean_distance": metrics.mean_distance(x, picks)},
+    )
