@@ -33,7 +33,7 @@ def _run(command: list[str], env: dict[str, str]) -> dict[str, object]:
     )
     assert process.stdout is not None
     kept = b""
-    while more := process.stdout.read1(1 << 16):
+    while more := os.read(process.stdout.fileno(), 1 << 16):
         kept = (kept + more)[-_KEPT:]
     process.stdout.close()
     _, status, usage = os.wait4(process.pid, 0)

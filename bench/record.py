@@ -113,6 +113,8 @@ def alternate(commands: Mapping[str, Command], repeats: int, *, warm_up: int = 1
     A peer that fails (anything but framesift) is left out, with its reason on stderr.
     """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
+    if time.monotonic() > _ends_at.get():  # programs and caches are warm by then
+        warm_up = 0
     for turn in turns(repeats, warm_up):
         for name in list(runs):
             command = commands[name]

@@ -27,7 +27,7 @@ _VIDEOS = {"tiny": (1, 3), "small": (1, 4, 16, 64), "full": (1, 4, 16, 64, 256, 
 _ROWS = {"tiny": (500, 1000), "small": (12_500, 25_000, 50_000, 100_000), "full": (25_000, 100_000, 400_000)}
 _COUNTS = {"tiny": (5, 10), "small": (25, 50, 100, 200), "full": (50, 100, 200, 400, 800)}
 _DIMENSIONS = {"tiny": (8, 16), "small": (16, 32, 64, 128), "full": (16, 64, 256, 1024)}
-Program = Callable[[Any, int], Work]
+Make = Callable[[Any, int], Work]
 
 
 def measure(settings: Settings) -> list[Row]:
@@ -112,16 +112,17 @@ def _videos(size: str) -> Iterator[Case]:
 
 def _vectors(settings: Settings) -> Iterator[tuple[str, int, dict[str, Work | None]]]:
     size, device = settings.size, settings.device
-    ranges = (("rows", _ROWS[size]), ("picks", _COUNTS[size]), ("dimensions", _DIMENSIONS[size]))
+    ranges = [("rows", _ROWS[size]), ("picks", _COUNTS[size]), ("dimensions", _DIMENSIONS[size])]
     if size == "tiny":
         ranges = ranges[:1]
-    for case, programs in (
+    families: tuple[tuple[str, dict[str, Make]], ...] = (
         ("k-center", {OURS: partial(_kcenter, device=device), "plain sweep": _sweep}),
         (
             "k-means iteration",
             {OURS: partial(_lloyd, device=device), "scikit-learn lloyd": _scikit_learn},
         ),
-    ):
+    )
+    for case, programs in families:
         for what, values in ranges:
             for value in values:
                 given = {

@@ -31,7 +31,8 @@ def measure(settings: Settings) -> list[Row]:
 
     The warm-up is on a clip of two seconds: what is warmed are imports, compiled kernels and the file system.
     """
-    size, measurements = settings.size, []
+    size = settings.size
+    measurements: list[Row] = []
     warm_up = 0 if size == "tiny" else 1
     for path in material(size):
         with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
@@ -45,7 +46,13 @@ def measure(settings: Settings) -> list[Row]:
             runs = alternate(commands, _REPEATS[size], warm_up=warm_up)
             for name, found in runs.items():
                 for turn, run in enumerate(found):
-                    row = {"clip": path.name, "program": name, "n": N, "n_frames": n_frames, **asdict(run)}
+                    row: Row = {
+                        "clip": path.name,
+                        "program": name,
+                        "n": N,
+                        "n_frames": n_frames,
+                        **asdict(run),
+                    }
                     measurements.append({**row, **_answer(_out(Path(folder), name, turn))})
         even = ((2 * np.arange(N) + 1) * n_frames // (2 * N)).tolist()
         measurements.append({"clip": path.name, "program": _EVEN, "picks": even})

@@ -59,7 +59,7 @@ def _select(frames: Any, n: int) -> list[int]:
     scores = PCA(n_components=min(len(kept), 32)).fit_transform(frames[kept])
     centers = KMeans(n_clusters=n, n_init="auto").fit(scores).cluster_centers_
     nearest = [np.linalg.norm(scores - center, axis=1).argmin() for center in centers]
-    return kept[nearest].tolist()
+    return [int(at) for at in kept[nearest]]
 
 
 if __name__ == "__main__":
