@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import compare, suites
-from .record import Machine, within
+from .record import Machine, measure, within
 from .results import Result, Settings, append, latest, read, read_latest, result
 from .tables import put, table
 
@@ -104,12 +104,11 @@ def _page(path: Path, found: dict[str, Result], runs: list[Result]) -> Path:
 
 
 def _check_device(device: str) -> None:
-    from framesift_kernels import DeviceUnavailableError, load
-
+    """In a process of its own: one that has opened a GPU cannot be forked any more (see `workers`)."""
     try:
-        load(device)
-    except DeviceUnavailableError as e:
-        raise SystemExit(f"--device {device}: {e}") from None
+        measure([sys.executable, "-c", f"import framesift_kernels; framesift_kernels.load({device!r})"])
+    except RuntimeError as e:
+        raise SystemExit(f"--device {device}: {str(e).strip().splitlines()[-1].partition(': ')[2]}") from None
 
 
 def _report(given: list[str]) -> None:

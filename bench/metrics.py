@@ -137,8 +137,7 @@ def features_of(path: Path) -> F32:
         return loaded
     rows = []
     with av.open(str(path)) as container:
-        stream = container.streams.best("video")
-        assert stream is not None
+        stream: Any = container.streams.best("video")
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
             small: Any = frame

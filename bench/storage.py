@@ -18,7 +18,7 @@ from .record import measure as measure_process
 from .results import Settings, by
 
 Row = dict[str, Any]
-_SAMPLED = {"tiny": 20, "small": 100, "full": 10**9}
+_SAMPLED = {"tiny": 20, "small": 50, "full": 10**9}
 """Frames that are written as PNG and JPEG; evenly spaced, and the rest is taken to be like them."""
 _STORE = "store: "
 _CODECS: dict[str, Callable[[Any], bytes]] = {
