@@ -349,3 +349,16 @@ def test_lightning_pose_picks_moving_frames() -> None:
     picks = lightning_pose._select(frames, 5)
     assert len(picks) == 5
     assert min(picks) >= 40
+
+
+def test_series_keep_sizes_apart_and_leave_out_what_is_no_result() -> None:
+    rows = [
+        {"case": "a", "program": "framesift", "x": x, "wall_s": s, "floor_s": 1.0}
+        for x, s in ((1, 2.0), (2, 3.0))
+    ]
+    rows += [
+        {"case": "a", "program": "framesift", "x": 2, "wall_s": s, "n": 3} for s in (4.0, -1.0, math.nan)
+    ]
+    found = results.series(rows)
+    assert list(found.values()) == [[2.0], [3.0, 4.0]]
+    assert [name for _, name in found] == ["wall_s", "wall_s"]
