@@ -19,7 +19,7 @@ CACHE = Path(os.environ.get("FRAMESIFT_BENCH_CACHE", Path(tempfile.gettempdir(),
 
 
 CODECS = {
-    "mjpeg": ("mjpeg", "yuvj420p", {"q:v": "3"}, ".avi"),
+    "mjpeg": ("mjpeg", "yuvj420p", {"qmin": "3", "qmax": "3"}, ".avi"),
     "hevc": (
         "libx265",
         "yuv420p",
