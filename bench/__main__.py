@@ -88,7 +88,8 @@ def _print(found: Result) -> None:
 
 def _dump(found: list[Result]) -> None:
     data = {
-        "machine": Machine.here().to_json()["machine"],
+        **Machine.here().to_json(),
+        "settings": found[0].header["settings"] if found else None,
         "suites": {run.suite: _rows(run) for run in found},
     }
     json.dump(data, sys.stdout, indent=2, default=str)

@@ -20,7 +20,6 @@ def mask_rows(bench: "Bench", size: str) -> None:
     floor = batch.nbytes / bench.bandwidth
     name = f"{n} masks of {width}x{height}"
     coco, rows = runs.pycocotools(), runs.labelformat()
-    speckled = speckle(max(1, n // 10), height, width)
     ours = [masks.encode(mask) for mask in batch]
     bench.compare(
         f"COCO runs of {name}",
@@ -61,11 +60,17 @@ def mask_rows(bench: "Bench", size: str) -> None:
             "labelformat": (lambda: [rows(mask) for mask in batch]) if rows else None,
         },
     )
+    _speckled(bench, max(1, n // 10), height, width)
+
+
+def _speckled(bench: "Bench", n: int, height: int, width: int) -> None:
+    """The worst case of runs: single pixels, many of them."""
+    batch, coco = speckle(n, height, width), runs.pycocotools()
     bench.compare(
-        f"COCO runs of {len(speckled)} speckled masks of {width}x{height}",
-        speckled.nbytes / bench.bandwidth,
+        f"COCO runs of {n} speckled masks of {width}x{height}",
+        batch.nbytes / bench.bandwidth,
         {
-            "framesift": lambda: masks.encode_batch(speckled),
-            "pycocotools": (lambda: [coco[0](mask) for mask in speckled]) if coco else None,
+            "framesift": lambda: masks.encode_batch(batch),
+            "pycocotools": (lambda: [coco[0](mask) for mask in batch]) if coco else None,
         },
     )
