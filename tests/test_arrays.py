@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from framesift import zstd
 from framesift.arrays import Array, create_group
 from framesift.errors import IntegrityError
 
@@ -63,6 +64,28 @@ def test_what_zarr_would_write_is_what_is_written(tmp_path):
     for number in range(3):
         ours, theirs = ((tmp_path / name / "c" / str(number) / "0") for name in ("ours", "theirs"))
         assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_without_libzstd_numcodecs_does_the_same(tmp_path, monkeypatch):
+    rows = make(tmp_path / "x")
+    assert zstd._library() is not None  # on the systems that run these tests
+    monkeypatch.setattr(zstd, "_library", lambda: None)
+    assert_array_equal(Array.open(tmp_path / "x").read(), rows)
+    make(tmp_path / "y")
+    for number in range(3):
+        x, y = (Array.open(tmp_path / name).chunk_path(number).read_bytes() for name in "xy")
+        assert x == y
+
+
+@pytest.mark.parametrize("by", ["libzstd", "numcodecs"])
+def test_what_is_no_frame_of_that_size_is_not_decompressed(by, monkeypatch):
+    if by == "numcodecs":
+        monkeypatch.setattr(zstd, "_library", lambda: None)
+    data = np.arange(5000).astype(np.uint8)
+    frame = zstd.compress(data, 1)
+    assert zstd.decompress(frame, 5000) == data.tobytes()
+    for wrong, n_bytes in ((frame, 4999), (frame, 5001), (frame[:-3], 5000), (b"x" * 99, 99)):
+        assert zstd.decompress(wrong, n_bytes) is None
 
 
 def test_a_shortened_array_has_no_chunk_too_many(tmp_path):

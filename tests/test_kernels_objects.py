@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numba import config
 
-from framesift_kernels.cpu import _compile, _objects
+from framesift_kernels.cpu import _compile, _image, _objects
 
 pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
 
@@ -96,6 +96,26 @@ def test_damaged_object_code_is_not_run_but_made_anew(cached, damage):
 def test_what_is_found_in_the_cache_is_used(cached, monkeypatch):
     monkeypatch.setattr(_objects, "_compile", lambda *_: pytest.fail("compiled again"))
     assert call() == [0, 2, 4]
+
+
+def test_what_has_no_image_is_linked_by_llvm(tmp_path, monkeypatch):
+    monkeypatch.setattr(_objects, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(_objects, "lay_out", lambda *_: None)
+    assert call() == call() == [0, 2, 4]
+    (path,) = tmp_path.iterdir()
+    assert _image.place(_objects._read(path)) is None
+
+
+def test_an_image_is_laid_out_only_of_what_is_understood():
+    sums = sys.modules["framesift_kernels.cpu.sharpness"]._laplacian_sums
+    code = _objects._compile(sums.function, (("B", 2), int, int, int, int, ("l", 1)))
+    if code[:4] != b"\x7fELF" or code[18] != 62:
+        pytest.skip("not of this processor")
+    assert _image.lay_out(code, _objects._ENTRY) is not None
+    assert _image.lay_out(b"\xcf\xfa\xed\xfe" + code[4:], _objects._ENTRY) is None  # Mach-O
+    assert _image.lay_out(code[:18] + b"\xb7\x00" + code[20:], _objects._ENTRY) is None  # AArch64
+    kind = next(s for s in _image._sections(code) if s.type == _image._RELA).offset + 8
+    assert _image.lay_out(code[:kind] + b"\x02" + code[kind + 1 :], _objects._ENTRY) is None  # relative
 
 
 def test_another_source_has_another_name(cached, monkeypatch):

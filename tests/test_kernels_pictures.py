@@ -274,6 +274,12 @@ def test_a_picture_is_its_thumbnail_its_sharpness_and_its_hash(kernels, size, da
     assert found == (kernels.sharpness(luma, (x1, x2, y1, y2), depth), state)
     assert_array_equal(out, shrink(kernels, luma, (x1, x2, y1, y2), shape, 1.2, -3.0))
 
+    like = [np.zeros_like(luma), [np.zeros_like(plane) for plane in planes]]
+    measure = kernels.picture_at(*like, row_bytes, (x1, x2, y1, y2), depth, 1.2, -3.0, np.zeros_like(out))
+    again = np.full(shape, 99, np.uint8)
+    assert measure(again.ctypes.data, [plane.ctypes.data for plane in planes]) == found
+    assert_array_equal(again, out)
+
 
 def test_pictures_of_one_layout_follow_each_other_in_many_threads(kernels, rng):
     lumas = [make_plane(rng, 24, 32, padding=0) for _ in range(40)]

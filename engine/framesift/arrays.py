@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from . import zstd
 from .errors import IntegrityError
 from .files import write_atomically
 
@@ -181,11 +182,9 @@ def _write_document(path: Path, document: dict[str, Any]) -> None:
 
 
 def _compress(rows: npt.NDArray[Any]) -> bytes:
-    # Imported late: a few hundredths of a second, while other threads decode.
-    import google_crc32c
-    from numcodecs.zstd import compress
+    import google_crc32c  # late: other threads decode meanwhile
 
-    data: bytes = compress(rows.reshape(-1).view(np.uint8), _ZSTD_LEVEL)
+    data = zstd.compress(rows.reshape(-1).view(np.uint8), _ZSTD_LEVEL)
     checksum: int = google_crc32c.value(data)
     return data + checksum.to_bytes(_CRC_BYTES, "little")
 
@@ -193,13 +192,8 @@ def _compress(rows: npt.NDArray[Any]) -> bytes:
 def _decompress(data: bytes, n_bytes: int) -> bytes | None:
     """The *n_bytes* bytes that `_compress` was given; None if these are not they."""
     import google_crc32c
-    from numcodecs.zstd import decompress
 
     body, checksum = data[:-_CRC_BYTES], int.from_bytes(data[-_CRC_BYTES:], "little")
     if len(data) <= _CRC_BYTES or google_crc32c.value(body) != checksum:
         return None
-    try:
-        plain: bytes = decompress(body)
-    except (RuntimeError, ValueError):
-        return None
-    return plain if len(plain) == n_bytes else None
+    return zstd.decompress(body, n_bytes)

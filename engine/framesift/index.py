@@ -6,17 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import NothingUsableError, UsageError
-from .ingest.isolation import Isolation
 from .ingest.job import Context, IndexOptions, Job
 from .ingest.running import Outcome, Running, prepare, progress_of
 from .machine import count_threads, load_kernels, warming_up
-from .packed_store import Commit, PackedStore
 from .positions import Position, check_order, parse_crop, parse_position
 from .progress import Progress, ProgressCallback, silent
 from .remote.address import is_uri
@@ -24,6 +22,9 @@ from .remote.content import RemoteObject, version_digest
 from .remote.scratch import Scratch
 from .sources import Input, SetAside, Source, find_sources
 from .store import SourceReader, SourceRecord, Store
+
+if TYPE_CHECKING:
+    from .packed_store import Commit, PackedStore
 
 PathLike = str | os.PathLike[str]
 DECODE_MODES = ("exact", "fast", "coarse", "keyframes")
@@ -198,6 +199,8 @@ def index(
             outcomes: Sequence[Outcome]
             is_local = packed is None and all(isinstance(source.path, Path) for source in sources)
             if is_local and (len(sources) > 1 if isolate is None else isolate):
+                from .ingest.isolation import Isolation  # late: it takes a hundredth of a second
+
                 isolation = Isolation(
                     store=opened, options=options, device=device, threads=n_threads, timeout_s=timeout_s
                 )
@@ -256,10 +259,12 @@ def open_index(store: PathLike) -> Index:
 
 def _open(
     store: PathLike | None, room: Scratch | None, stack: ExitStack, *, create: bool = True
-) -> tuple[Store, PackedStore | None]:
+) -> tuple[Store, "PackedStore | None"]:
     """The store on disk, and the one in a bucket that it stands for; *stack* closes them."""
     packed = None
     if is_uri(store):
+        from .packed_store import PackedStore
+
         assert room is not None
         packed = PackedStore(str(store), room, create=create)
         stack.callback(packed.close)
@@ -268,7 +273,7 @@ def _open(
     return opened, packed
 
 
-def _keep(made: Index, room: Scratch | None, packed: PackedStore | None, stack: ExitStack) -> None:
+def _keep(made: Index, room: Scratch | None, packed: "PackedStore | None", stack: ExitStack) -> None:
     """Leave open what *made* needs: its store, with the scratch space that this lies in."""
     stack.pop_all()
     if packed is not None:
@@ -292,11 +297,11 @@ def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOption
     return IndexOptions(size=size, start=first, stop=last, step=step, crop=crop, decode=decode)
 
 
-def _share(packed: PackedStore, jobs: list[Job], options: IndexOptions) -> None:
+def _share(packed: "PackedStore", jobs: list[Job], options: IndexOptions) -> None:
     """Fetch from a store in a bucket what *jobs* may reuse, and have them send there what they add."""
     by_id = {job.source.id: job for job in jobs}
 
-    def is_wanted(commit: Commit) -> bool:
+    def is_wanted(commit: "Commit") -> bool:
         remote = by_id[commit.id].source.remote
         is_same = (
             remote is None or not remote.version or commit.record.get("fingerprint") == version_digest(remote)

@@ -1,7 +1,6 @@
 """One writer at a time, and no lock that outlives its process."""
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +27,8 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
         if not _try_lock(handle):
             holder = path.read_text(errors="replace").strip() or "another process"
             raise StoreBusyError(f"{what} is being written by {holder}; wait for it to end")
+        import socket  # late: it takes a thousandth of a second
+
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield

@@ -10,6 +10,7 @@ import numpy as np
 
 from framesift_kernels import DeviceUnavailableError, Kernels, load
 
+from . import zstd
 from .errors import UsageError
 
 
@@ -45,8 +46,8 @@ def _warm_up(kernels: Kernels) -> None:
     plane, thumbnails = np.zeros((8, 8), np.uint8), np.zeros((1, 8, 8), np.uint8)
     kernels.picture(plane, [plane.view(np.uint64)], (8,), (0, 8, 0, 8), 8, 1.0, 0.0, thumbnails[0])
     import google_crc32c  # noqa: F401
-    import numcodecs.zstd  # noqa: F401
 
+    zstd.compress(thumbnails.reshape(-1), 1)
     kernels.luminance(thumbnails)
     kernels.motion_energy(thumbnails, None)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 
-from framesift_kernels import U8, Kernels, Region
+from framesift_kernels import U8, Kernels, PictureAt, Region
 
 from .errors import SourceError
 from .video import planes
@@ -68,7 +69,11 @@ class Meter:
 
     view: View
     kernels: Kernels
-    _readings: dict[tuple[str, int], planes.Reading | None] = field(default_factory=dict)
+    _layout: tuple[Any, ...] = ()
+    """Of the last frame: size, format, range, bytes from row to row of each plane."""
+    _reading: planes.Reading | None = None
+    _at: PictureAt | None = None
+    """Measures frames of this layout, where that can be done without a copy."""
     _converter: planes.Converter = field(default_factory=planes.Converter)
 
     def measure(self, frame: VideoFrame, thumbnail: U8) -> tuple[float, int]:
@@ -88,37 +93,62 @@ class Meter:
         content_hash : int
             64 bits over every visible byte of every plane; the basis of exact-duplicate removal.
         """
-        if frame.width != self.view.width or frame.height != self.view.height:
-            raise SourceError(
-                f"the frame size changes from {self.view.width}x{self.view.height} "
-                f"to {frame.width}x{frame.height} at pts {frame.pts}"
-            )
-        key = (frame.format.name, frame.color_range)
-        if key not in self._readings:
-            self._readings[key] = planes.reading_of(frame)
-        reading = self._readings[key]
+        found = frame.planes
+        layout = (
+            frame.width,
+            frame.height,
+            frame.format.name,
+            frame.color_range,
+            *[plane.line_size for plane in found],
+        )
         turns = self.view.rotation // 90
         unturned = np.empty(thumbnail.shape[:: -1 if turns % 2 else 1], np.uint8) if turns else thumbnail
-        if reading is None:
-            luma = planes.luma(self._converter.grey(frame).planes[0], 8)
-            self.kernels.thumbnail(luma, self.view.region, 1.0, 0.0, unturned)
-            sharpness = self.kernels.sharpness(luma, self.view.region, 8)
-            state = _hash_rgb(self._converter.rgb(frame), self.kernels)
+        if layout != self._layout:
+            self._prepare(frame, found, unturned)
+            self._layout = layout
+        if self._at is not None:
+            sharpness, state = self._at(unturned.ctypes.data, [plane.buffer_ptr for plane in found])
         else:
-            found = frame.planes
-            sharpness, state = self.kernels.picture(
-                planes.luma(found[0], reading.depth),
-                [planes.words(p, n_bytes) for p, n_bytes in zip(found, reading.row_bytes, strict=True)],
-                reading.row_bytes,
-                self.view.region,
-                reading.depth,
-                reading.gain,
-                reading.bias,
-                unturned,
-            )
+            sharpness, state = self._by_copy(frame, found, unturned)
         if turns:
             thumbnail[...] = np.rot90(unturned, turns)
         return sharpness, state
+
+    def _prepare(self, frame: VideoFrame, found: Sequence[VideoPlane], thumbnail: U8) -> None:
+        """Get ready for frames that lie in memory as this one does."""
+        view = self.view
+        if frame.width != view.width or frame.height != view.height:
+            raise SourceError(
+                f"the frame size changes from {view.width}x{view.height} "
+                f"to {frame.width}x{frame.height} at pts {frame.pts}"
+            )
+        self._reading, self._at = planes.reading_of(frame), None
+        if self._reading is not None and not any(plane.line_size % 8 for plane in found):
+            self._at = self.kernels.picture_at(*self._arguments(self._reading, found, thumbnail))
+
+    def _arguments(
+        self, reading: planes.Reading, found: Sequence[VideoPlane], thumbnail: U8
+    ) -> tuple[Any, ...]:
+        """What the kernels are told of a picture."""
+        return (
+            planes.luma(found[0], reading.depth),
+            [planes.words(p, n_bytes) for p, n_bytes in zip(found, reading.row_bytes, strict=True)],
+            reading.row_bytes,
+            self.view.region,
+            reading.depth,
+            reading.gain,
+            reading.bias,
+            thumbnail,
+        )
+
+    def _by_copy(self, frame: VideoFrame, found: Sequence[VideoPlane], thumbnail: U8) -> tuple[float, int]:
+        """Measure a frame whose planes cannot be read as they lie."""
+        if self._reading is not None:
+            return self.kernels.picture(*self._arguments(self._reading, found, thumbnail))
+        luma = planes.luma(self._converter.grey(frame).planes[0], 8)
+        self.kernels.thumbnail(luma, self.view.region, 1.0, 0.0, thumbnail)
+        sharpness = self.kernels.sharpness(luma, self.view.region, 8)
+        return sharpness, _hash_rgb(self._converter.rgb(frame), self.kernels)
 
 
 def content_hash(frame: VideoFrame, kernels: Kernels, converter: planes.Converter) -> int:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .errors import UsageError
 
-_TIMECODE = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
+_TIMECODE = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)"
 _EXPECTED = "a frame (1200), a fraction (0.25 or 25%), seconds (12.5s) or a timecode (00:01:30.5)"
 
 
@@ -56,7 +56,7 @@ def parse_position(text: "str | int | float | Position", name: str) -> Position:
 
 
 def _parse(text: str, name: str) -> Position:
-    if match := _TIMECODE.fullmatch(text):
+    if match := re.fullmatch(_TIMECODE, text):
         hours, minutes, seconds = match.groups()
         return Position("seconds", int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds))
     try:

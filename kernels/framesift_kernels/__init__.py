@@ -24,6 +24,12 @@ class DeviceUnavailableError(RuntimeError):
     """The device asked for cannot be used here."""
 
 
+class PictureAt(Protocol):
+    """What ``picture_at`` returns."""
+
+    def __call__(self, out: int, planes: Sequence[int]) -> tuple[float, int]: ...
+
+
 class Kernels(Protocol):
     """What a device module provides; `load` returns such a module."""
 
@@ -44,6 +50,18 @@ class Kernels(Protocol):
         bias: float,
         out: U8,
     ) -> tuple[float, int]: ...
+
+    def picture_at(
+        self,
+        luma: Plane,
+        planes: Sequence[U64],
+        row_bytes: tuple[int, ...],
+        region: Region,
+        depth: int,
+        gain: float,
+        bias: float,
+        out: U8,
+    ) -> PictureAt: ...
 
     def luminance(self, thumbnails: U8) -> tuple[F32, F32, U8]: ...
 

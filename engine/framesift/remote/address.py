@@ -10,15 +10,14 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from ..errors import SourceError
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_SIGNATURE = re.compile(
+_SIGNATURE = (
     r"x-(amz|goog|ms|oss|cos)-.*|awsaccesskeyid|googleaccessid|ossaccesskeyid|signature|expires|policy|key-pair-id|"
-    r"token|access_token|authorization|api_?key|password|secret",
-    re.IGNORECASE,
+    r"token|access_token|authorization|api_?key|password|secret"
 )
 """Query parameters that grant access and do not say what is addressed."""
 _AZURE = frozenset("sig se sp sv sr st skoid sktid skt ske sks skv spr sip ss srt".split())
 """The same, of Azure, where ``sig`` is among them."""
-_KEPT_AS_DIGEST = re.compile(r"=~[0-9a-f]{12}(&|$)")
+_KEPT_AS_DIGEST = r"=~[0-9a-f]{12}(&|$)"
 _HARMLESS = frozenset("alt dl download format generation id raw v version versionid".split())
 """Query parameters whose values may be written down."""
 
@@ -102,7 +101,7 @@ def _web(text: str, scheme: str) -> Address:
         raise SourceError(
             "http:// is read from this machine only, since anyone on the way could change it; use https://"
         )
-    if _KEPT_AS_DIGEST.search(parts.query):
+    if re.search(_KEPT_AS_DIGEST, parts.query):
         raise SourceError(
             "its query was secret and not kept; give the address again (export: --input, or inputs=)"
         )
@@ -123,7 +122,7 @@ def _public_query(query: str) -> str:
     items = sorted(parse_qsl(query, keep_blank_values=True))
     is_azure = any(name == "sig" for name, _ in items)
     for name, value in items:
-        if _SIGNATURE.fullmatch(name) or (is_azure and name in _AZURE):
+        if re.fullmatch(_SIGNATURE, name, re.IGNORECASE) or (is_azure and name in _AZURE):
             continue
         if value and name.lower() not in _HARMLESS:
             value = "~" + hashlib.blake2b(value.encode(), digest_size=6).hexdigest()

@@ -1,6 +1,5 @@
 """Requests to object stores and web servers: one client a place, bounded retries, errors as sentences."""
 
-import configparser
 import functools
 import os
 import re
@@ -118,6 +117,8 @@ def _shared_credentials(known: dict[str, str]) -> dict[str, str]:
         return {}
     profile = known.get("AWS_PROFILE", "default")
     found: dict[str, str] = {}
+    import configparser
+
     for variable, name, section in (
         ("AWS_SHARED_CREDENTIALS_FILE", "credentials", profile),
         ("AWS_CONFIG_FILE", "config", profile if profile == "default" else f"profile {profile}"),

@@ -12,6 +12,7 @@ from .luminance import luminance
 from .motion_energy import motion_energy
 from .pick_farthest import pick_farthest
 from .picture import picture
+from .picture_at import picture_at
 from .potentials import potentials
 from .rle_box import rle_box
 from .rle_decode import rle_decode
@@ -37,6 +38,7 @@ __all__ = [
     "motion_energy",
     "pick_farthest",
     "picture",
+    "picture_at",
     "potentials",
     "rle_box",
     "rle_decode",

@@ -4,14 +4,16 @@
 something must be compiled: importing it, and setting up its types, takes longer than decoding a short video.
 """
 
+import ctypes
 import functools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ._objects import Bound, Call, load, pin
 
@@ -59,17 +61,35 @@ class _Native(_Compiled):
         else:
             self._call(args)(*args)
 
-    def bind(self, *args: Any) -> Callable[..., None]:
+    def bind(self, *args: Any) -> "Bound | _Plain":
         """The kernel with *args*, of which the first arrays may be exchanged with every call; see `Bound`."""
-        if JIT_DISABLED:
-            return lambda *arrays: self.function(*arrays, *args[len(arrays) :])
-        return Bound(self._call(args), args)
+        return _Plain(self.function, args) if JIT_DISABLED else Bound(self._call(args), args)
 
     def _call(self, args: tuple[Any, ...]) -> Call:
         kinds = tuple([(a.dtype.char, a.ndim) if isinstance(a, np.ndarray) else type(a) for a in args])
         if kinds not in self._calls:
             self._calls[kinds] = load(self.function, kinds)
         return self._calls[kinds]
+
+
+class _Plain:
+    """What `Bound` is, of a kernel that stays plain Python."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._function = function
+        self._args = args
+
+    def __call__(self, *arrays: npt.NDArray[Any]) -> None:
+        with np.errstate(over="ignore"):  # hashes wrap around on purpose
+            self._function(*arrays, *self._args[len(arrays) :])
+
+    def at(self, addresses: Iterable[int]) -> None:
+        """Run it with arrays at these *addresses* for its first arguments, laid out as those that it is bound to."""
+        bound = zip(self._args, addresses, strict=False)
+        memory = [
+            np.frombuffer((ctypes.c_char * a.nbytes).from_address(address), a.dtype) for a, address in bound
+        ]
+        self(*[m.reshape(a.shape) for m, a in zip(memory, self._args, strict=False)])
 
 
 def kernel(function: _F) -> _F:

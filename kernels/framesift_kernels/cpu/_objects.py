@@ -4,7 +4,8 @@ A kernel without allocations, exceptions and Python objects compiles to object c
 itself. It is called through one pointer to its arguments, eight bytes each: an int64, a float64, or, for an array,
 what Numba's calling convention makes of it, ``meminfo, parent, n_items, item_bytes, data, *shape, *strides``.
 
-LLVM's own linker puts such code in place in about a millisecond; importing Numba and having it read its own cache
+Where it can be, it is kept as an image (`_image`), which a later process puts in place in a tenth of a
+millisecond; else LLVM's linker, which llvmlite brings, does that. Importing Numba and having it read its own cache
 takes about half a second.
 """
 
@@ -15,7 +16,8 @@ import os
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from array import array as Words
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +25,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ._image import lay_out, place
 
 Kinds = tuple[Any, ...]
 """Of each argument: (dtype.char, ndim) of an array, else int or float."""
@@ -62,8 +66,7 @@ class Call:
     """A kernel compiled for arguments of some kinds."""
 
     def __init__(self, address: int, kinds: Kinds) -> None:
-        self._kinds = kinds
-        self._run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(address)  # releases the GIL
+        self._run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)  # releases the GIL
         formats = {int: "q", float: "d"}
         # The words of an array of n dimensions: five, and two a dimension.
         self._pack = struct.Struct(
@@ -71,9 +74,10 @@ class Call:
         ).pack
 
     def __call__(self, *args: Any) -> None:
-        self.run(self.words(args))
+        words = self.words(args)
+        self.run(words.buffer_info()[0])
 
-    def words(self, args: tuple[Any, ...]) -> list[Any]:
+    def words(self, args: tuple[Any, ...]) -> "Words[int]":
         """What to pass for *args*."""
         words: list[Any] = []
         for a in args:
@@ -83,35 +87,41 @@ class Call:
                 words += _words(a)
             else:
                 words.append(a)
-        return words
+        return Words("q", self._pack(*words))
 
-    def run(self, words: list[Any]) -> None:
-        """Call it with these words."""
-        if self._run(self._pack(*words)):
+    def run(self, words: int) -> None:
+        """Call it with the words at this address."""
+        if self._run(words):
             raise RuntimeError("a kernel failed")  # which it promised not to
 
 
 class Bound:
-    """A kernel bound to its arguments, of which some arrays may be exchanged for others of the same layout.
+    """A kernel bound to its arguments, of which the first arrays may be exchanged for others of the same layout.
 
     Quicker than a call where most arguments are the same every time. Not to be shared between threads.
     """
 
     def __init__(self, call: Call, args: tuple[Any, ...]) -> None:
-        self._call = call
-        self._args = list(args)  # keeps the arrays alive
+        self._run = call.run
+        self._args = args  # keeps the arrays alive
         self._words = call.words(args)
+        self._address = self._words.buffer_info()[0]
         n_words = [5 + 2 * a.ndim if isinstance(a, np.ndarray) else 1 for a in args]
         self._data = [sum(n_words[:i]) + _DATA for i in range(len(args))]
 
     def __call__(self, *arrays: npt.NDArray[Any]) -> None:
         """Run it with *arrays* for its first arguments."""
-        words, args = self._words, self._args
-        for i, array in enumerate(arrays):
-            if array.strides != args[i].strides or array.shape != args[i].shape:
-                raise ValueError(f"a kernel bound to an array {args[i].shape} got one {array.shape}")
-            words[self._data[i]] = array.ctypes.data
-        self._call.run(words)
+        for given, bound in zip(arrays, self._args, strict=False):
+            if given.strides != bound.strides or given.shape != bound.shape:
+                raise ValueError(f"a kernel bound to an array {bound.shape} got one {given.shape}")
+        self.at([a.ctypes.data for a in arrays])
+
+    def at(self, addresses: Iterable[int]) -> None:
+        """Run it with arrays at these *addresses* for its first arguments, laid out as those that it is bound to."""
+        words = self._words
+        for at, address in zip(self._data, addresses, strict=False):
+            words[at] = address
+        self._run(self._address)
 
 
 def load(function: Callable[..., Any], kinds: Kinds) -> Call:
@@ -130,12 +140,13 @@ def load(function: Callable[..., Any], kinds: Kinds) -> Call:
         code = _read(path)
         if code is None:
             code = _compile(function, kinds)
+            code = lay_out(code, _ENTRY) or code
             _write(path, code)
-        return Call(_link(code), kinds)
+        return Call(place(code) or _link(code), kinds)
 
 
 def _link(code: bytes) -> int:
-    """Put object code in memory; return the address of its entry."""
+    """Put object code of which there is no image in memory, by LLVM; return the address of its entry."""
     from llvmlite import binding as llvm
 
     llvm.initialize_native_target()
@@ -149,6 +160,14 @@ def _link(code: bytes) -> int:
 
 
 _ENTRY = "framesift_entry"
+_SETTINGS = (
+    "NUMBA_CPU_NAME",
+    "NUMBA_CPU_FEATURES",
+    "NUMBA_OPT",
+    "NUMBA_LOOP_VECTORIZE",
+    "NUMBA_SLP_VECTORIZE",
+)
+"""What Numba's code depends on besides."""
 
 
 def _compile(function: Callable[..., Any], kinds: Kinds) -> bytes:
@@ -217,18 +236,32 @@ def _path(function: Callable[..., Any], kinds: Kinds) -> Path | None:
 @cache
 def _digest() -> str:
     """Of everything that object code depends on: the sources, the compiler, the processor."""
-    import llvmlite
-    from llvmlite import binding as llvm
-
-    numba = find_spec("numba")  # not imported; and importlib.metadata is slow
-    assert numba is not None
-    assert numba.origin is not None
-    parts = [llvmlite.__version__, sys.version, llvm.get_host_cpu_name()]
-    parts.append(llvm.get_host_cpu_features().flatten())
+    parts = [sys.version, _processor(), *[os.environ.get(name, "") for name in _SETTINGS]]
     state = hashlib.sha256("\n".join(parts).encode())
-    for path in (Path(numba.origin).with_name("_version.py"), *sorted((_PACKAGE / "cpu").glob("*.py"))):
+    for path in (*_versions(), *sorted((_PACKAGE / "cpu").glob("*.py"))):
         state.update(path.read_bytes())
     return state.hexdigest()[:16]
+
+
+def _versions() -> Iterator[Path]:
+    """The files in which the compiler's packages keep their versions: importing these would take longer."""
+    for name in ("numba", "llvmlite"):
+        found = find_spec(name)
+        assert found is not None
+        assert found.origin is not None
+        yield Path(found.origin).with_name("_version.py")
+
+
+def _processor() -> str:
+    """What distinguishes this processor from others, for which there may be other code."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
+        first = file.read(8192).partition("\n\n")[0].splitlines()
+        found = [line for line in first if line.startswith(("vendor_id", "cpu family", "model", "flags"))]
+        if any(line.startswith("flags") for line in found):
+            return "\n".join(found)
+    from llvmlite import binding as llvm
+
+    return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
 @cache

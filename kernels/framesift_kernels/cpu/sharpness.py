@@ -74,6 +74,14 @@ def _add_row(plane: Plane, x1: int, x2: int, y: int, sums: I64) -> None:
 
 
 @kernel
+def _laplacian_u8(above: Plane, here: Plane, below: Plane, x: int) -> np.int16:
+    """As `_laplacian`; at most 1020, and so twice as many a vector."""
+    centre, left, right = np.int16(here[x + 1]), np.int16(here[x]), np.int16(here[x + 2])
+    around = np.int16(np.int16(left + right) + np.int16(np.int16(above[x + 1]) + np.int16(below[x + 1])))
+    return np.int16(np.int16(np.int16(4) * centre) - around)
+
+
+@kernel
 def _laplacian(above: Plane, here: Plane, below: Plane, x: int) -> np.int32:
     """4-neighbour Laplacian (its sign turned) at column x + 1."""
     centre, left, right = np.int32(here[x + 1]), np.int32(here[x]), np.int32(here[x + 2])
@@ -84,7 +92,7 @@ def _laplacian(above: Plane, here: Plane, below: Plane, x: int) -> np.int32:
 def _sums_u8(above: Plane, here: Plane, below: Plane) -> tuple[np.int64, np.int64]:
     total = squares = np.int32(0)  # half as wide as int64: twice as many a vector
     for x in range(len(here) - 2):
-        v = _laplacian(above, here, below, x)
+        v = np.int32(_laplacian_u8(above, here, below, x))
         total = np.int32(total + v)
         squares = np.int32(squares + v * v)
     return np.int64(total), np.int64(squares)

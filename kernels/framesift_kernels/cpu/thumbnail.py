@@ -2,8 +2,10 @@
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import F64, I64, U8, U16, U32, U64, Plane, Region
 from ._compile import kernel, native, pin
@@ -40,7 +42,7 @@ def thumbnail(plane: Plane, region: Region, gain: float, bias: float, out: U8) -
     h, w = out.shape
     rows, row_weight, cell_height = _cells(y2 - y1, h)
     columns, column_weight, cell_width = _cells(x2 - x1, w)
-    partial = np.empty(x2 - x1, np.uint16) if plane.dtype == np.uint8 else np.empty(x2 - x1, np.uint32)
+    partial, line, prefix, columns = _scratch(x2 - x1, columns, plane.dtype)
     _thumbnail(
         plane,
         x1,
@@ -53,10 +55,26 @@ def thumbnail(plane: Plane, region: Region, gain: float, bias: float, out: U8) -
         float(gain),
         float(bias),
         partial,
-        np.empty(x2 - x1, np.uint32),
-        np.empty(x2 - x1 + 1, np.uint64),
+        line,
+        prefix,
         np.empty(w, np.float64),
         out,
+    )
+
+
+def _scratch(width: int, columns: I64, dtype: "np.dtype[Any]") -> tuple[npt.NDArray[Any], U32, U64, I64]:
+    """Scratch for a region *width* wide, and *columns* in units of the elements of its lines.
+
+    Where every cell is made of whole pairs of columns, an element stands for two.
+    """
+    is_paired = not (columns[:, :2] % 2).any() and not columns[:, 2:].any()
+    n = width // 2 if is_paired else width
+    partial = np.empty(width, np.uint16 if dtype == np.uint8 else np.uint32)
+    return (
+        partial,
+        np.empty(n, np.uint32),
+        np.empty(n + 1, np.uint64),
+        np.array(columns) // 2 if is_paired else columns,
     )
 
 
@@ -73,8 +91,8 @@ def _thumbnail(
     gain: float,
     bias: float,
     partial: U16 | U32,  # scratch (W,)
-    line: U32,  # scratch (W,)
-    prefix: U64,  # scratch (W + 1,)
+    line: U32,  # scratch (W,) or (W / 2,)
+    prefix: U64,  # scratch (len(line) + 1,)
     means: F64,  # scratch (w,)
     out: U8,  # OUT  (h, w)
 ) -> None:
@@ -111,15 +129,15 @@ def _shrink_row(
     gain: float,
     bias: float,
     partial: U16 | U32,  # scratch (W,)
-    line: U32,  # scratch (W,)
-    prefix: U64,  # scratch (W + 1,)
+    line: U32,  # scratch (W,) or (W / 2,)
+    prefix: U64,  # scratch (len(line) + 1,)
     means: F64,  # scratch (w,)
     out: U8,  # OUT  (w,)
 ) -> None:
     """One row of a thumbnail."""
-    x2 = x1 + len(line)
+    x2 = x1 + len(partial)
     first, stop, before, after = row
-    line[:] = 0  # a weighted sum of rows: at most 16384 * 65535
+    line[:] = 0  # a weighted sum of rows: at most 16384 * 65535 a column
     _add_rows(line, partial, plane, (x1, x2, y1 + first, y1 + stop), row_weight)
     if before:
         _add_weighted(line, plane[y1 + first - 1, x1:x2], before)
@@ -160,7 +178,7 @@ def _cells(size: int, count: int) -> tuple[I64, int, int]:
 
 @kernel
 def _add_rows(
-    line: U32,  # INOUT (W,)
+    line: U32,  # INOUT (W,) or (W / 2,)
     partial: U16 | U32,  # scratch (W,)
     plane: Plane,  # IN   (rows, stride)
     region: Region,
@@ -204,8 +222,12 @@ def _add(total: U16 | U32, row: Plane) -> None:
 @kernel
 def _add_weighted(total: U32, row: Plane | U32, weight: int) -> None:
     factor = np.uint32(weight)
-    for x in range(len(total)):
-        total[x] += factor * row[x]
+    if len(total) == len(row):
+        for x in range(len(total)):
+            total[x] += factor * row[x]
+    else:
+        for x in range(len(total)):
+            total[x] += factor * (np.uint32(row[2 * x]) + np.uint32(row[2 * x + 1]))
 
 
 @kernel
