@@ -16,16 +16,17 @@ from .results import Settings
 Row = dict[str, Any]
 
 BUDGET_S = {
-    "start": 30,
-    "decode": 200,
-    "modes": 120,
+    "start": 20,
+    "compile": 20,
+    "decode": 160,
+    "modes": 100,
     "export": 60,
-    "memory": 60,
+    "memory": 50,
     "kernels": 180,
-    "select": 150,
+    "select": 140,
     "storage": 40,
-    "scale": 90,
-    "quality": 60,
+    "quality": 50,
+    "scale": 80,
 }
 """Seconds after which a suite of size ``small`` measures the rest only once; together under 15 minutes."""
 _ON_DEVICES = ("kernels", "scale", "quality")
