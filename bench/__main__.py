@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import compare, suites
-from .record import Machine, measure, within
+from .record import Machine, measure
 from .results import Result, Settings, append, latest, read, read_latest, result
 from .tables import put, table
 
@@ -70,10 +70,8 @@ def _measure(given: list[str]) -> None:
 
 
 def _run(name: str, settings: Settings) -> Result:
-    suite = suites.load(name)
     began = time.monotonic()
-    with within(suite.budget_s if settings.size != "full" else float("inf")):
-        measurements = suite.measure(settings)
+    measurements = suites.measure_apart(name, settings)
     return result(name, settings, measurements, time.monotonic() - began)
 
 

@@ -76,10 +76,11 @@ def append(path: Path, found: Result) -> None:
     with path.open("a") as file:
         file.write(json.dumps(found.header) + "\n")
         for measurement in found.measurements:
-            file.write(json.dumps({"run": run, **measurement}, default=_plain) + "\n")
+            file.write(json.dumps({"run": run, **measurement}, default=plain) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of NumPy as JSON has it."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 

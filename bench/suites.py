@@ -5,13 +5,20 @@ runs programs and writes down what they took and answered, the second computes e
 for all. One that has only ``run(size) -> (measurements, rows)`` is taken too.
 """
 
+import json
+import math
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from .results import Settings
+from .record import within
+from .results import Settings, plain
 
 Row = dict[str, Any]
 
@@ -65,8 +72,48 @@ def _kept_table(measurements: list[Row]) -> list[Row]:
     return next((row["table"] for row in measurements if "table" in row), [])
 
 
+def measure_apart(name: str, settings: Settings) -> list[Row]:
+    """Measure a suite in a process of its own: what one has loaded and started is not there for the next.
+
+    Threads above all: OpenMP's of a process that has used it do not live on in its forks, which wait for them (see
+    `workers`).
+
+    Raises
+    ------
+    SystemExit
+        It failed; it has said why on stderr.
+    """
+    with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
+        path = Path(folder, "measurements.json")
+        command = [
+            sys.executable,
+            "-m",
+            f"{__package__}.suites",
+            name,
+            settings.size,
+            settings.device,
+            str(path),
+        ]
+        code = subprocess.run(command, check=False).returncode
+        if code:
+            raise SystemExit(f"suite {name} failed with {code}")
+        measurements: list[Row] = json.loads(path.read_text())
+        return measurements
+
+
+def _main(name: str, size: str, device: str, path: str) -> None:
+    suite = load(name)
+    with within(suite.budget_s if size != "full" else math.inf):
+        measurements = suite.measure(Settings(size=size, device=device))
+    Path(path).write_text(json.dumps(measurements, default=plain))
+
+
 def without_device(name: str, device: str) -> str:
     """Why a suite does not run on *device*; empty where it does."""
     if device == "cpu" or name in _ON_DEVICES:
         return ""
     return f"suite {name} has nothing that runs on {device}: videos are decoded by the processor. Left out."
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

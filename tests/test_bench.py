@@ -35,6 +35,7 @@ F32 = np.float32
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(clips, "CACHE", tmp_path / "cache")
+    monkeypatch.setenv("FRAMESIFT_BENCH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
