@@ -38,7 +38,7 @@ def measure(settings: Settings) -> list[Row]:
         n_frames = clips.count(path)
         sizes = {"video": path.stat().st_size, **_store(path), **_dumps(path, n_frames, settings.size)}
         with av.open(str(path)) as container:
-            codec = container.streams.video[0].codec_context.name
+            codec = container.streams.video[0].codec_context.codec.canonical_name
         found += [
             {"clip": path.name, "codec": codec, "what": what, "n_frames": n_frames, "stored_bytes": n_bytes}
             for what, n_bytes in sizes.items()
