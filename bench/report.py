@@ -1,7 +1,6 @@
 """``bench-report.html``: one self-contained page that tells where framesift is ahead, where it is not, and by how much."""
 
 import html
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,20 +121,12 @@ def _section(run: Result) -> str:
     suite = suites.load(run.suite)
     shown = suite.rows(run.measurements)
     figures = _FIGURES.get(run.suite, lambda _: "")(run.measurements)
-    said = "".join(f"<p>{_code(html.escape(text))}</p>" for text in _paragraphs(suite.rows))
+    intro, *columns_said = (" ".join(text.split()) for text in suite.doc.split("\n\n"))
+    said = "".join(f"<p>{_code(html.escape(text))}</p>" for text in columns_said)
     noted = f"<details><summary>what the columns say</summary>{said}</details>" if said else ""
-    return f"<h2>{run.suite}</h2>{_intro(run.suite)}<figure>{figures}</figure>{_table(shown)}{noted}"
-
-
-def _intro(suite: str) -> str:
-    module = inspect.getmodule(suites.load(suite).rows)
-    doc = (inspect.getdoc(module) or "") if module else ""
-    first = doc.split("\n\n")[0].partition(": ")[2] or doc.split("\n\n")[0]
-    return f'<p class="dim">{html.escape(" ".join(first.split()))}</p>'
-
-
-def _paragraphs(function: Callable[..., Any]) -> list[str]:
-    return [" ".join(text.split()) for text in (inspect.getdoc(function) or "").split("\n\n") if text]
+    what = html.escape(intro.partition(": ")[2] or intro)
+    table = _table(shown)
+    return f'<h2>{run.suite}</h2><p class="dim">{what}</p><figure>{figures}</figure>{table}{noted}'
 
 
 def _code(text: str) -> str:
@@ -227,7 +218,7 @@ def _storage(measurements: list[Row]) -> str:
 
 def _memory(measurements: list[Row]) -> str:
     peaks = {row["clip"]: row["peak_rss_bytes"] / 2**20 for row in measurements if "peak_rss_bytes" in row}
-    return plots.bars({"peak memory, MB": peaks}, ours="")
+    return plots.bars({"peak memory, MB": peaks}, ours="") if peaks else ""
 
 
 def _history(history: dict[str, list[tuple[str, float]]]) -> str:

@@ -5,6 +5,7 @@ runs programs and writes down what they took and answered, the second computes e
 for all. One that has only ``run(size) -> (measurements, rows)`` is taken too.
 """
 
+import inspect
 import json
 import math
 import subprocess
@@ -48,6 +49,8 @@ class Suite:
     measure: Callable[[Settings], list[Row]]
     rows: Callable[[list[Row]], list[Row]]
     budget_s: float
+    doc: str
+    """What it is, and after a line what its columns say."""
 
 
 def names() -> list[str]:
@@ -59,13 +62,17 @@ def load(name: str) -> Suite:
     """The suite of a name."""
     module = import_module(f".{name}", __package__)
     if hasattr(module, "measure"):
-        return Suite(name, module.measure, module.rows, BUDGET_S[name])
+        return Suite(name, module.measure, module.rows, BUDGET_S[name], _doc(module, module.rows))
 
     def measure(settings: Settings) -> list[Row]:
         measurements, rows = module.run(settings.size)
         return [*measurements, {"table": rows}]
 
-    return Suite(name, measure, _kept_table, BUDGET_S[name])
+    return Suite(name, measure, _kept_table, BUDGET_S[name], _doc(module, module.run))
+
+
+def _doc(module: Any, rows: Any) -> str:
+    return "\n\n".join(inspect.getdoc(given) or "" for given in (module, rows))
 
 
 def _kept_table(measurements: list[Row]) -> list[Row]:

@@ -292,17 +292,21 @@ def test_plots_escape_what_they_are_told() -> None:
 # Suites -----------------------------------------------------------------------------------------------------------
 
 
-def test_suites_of_both_kinds_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suites_of_both_kinds_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Old:
         @staticmethod
         def run(size: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             return [{"case": size, "wall_s": 1.0}], [{"shown": size}]
 
     monkeypatch.setattr(suites, "import_module", lambda *_: Old)
-    suite = suites.load("kernels")
+    suite = suites.load("memory")
     measured = suite.measure(results.Settings(size="tiny"))
     assert suite.rows(measured) == [{"shown": "tiny"}]
     assert list(results.series(measured)) == [((("case", "tiny"),), "wall_s")]
+    page = tmp_path / "report.html"
+    made = results.result("memory", results.Settings(size="tiny"), measured, 1.0)
+    report.write_page(page, {"memory": made})
+    assert "<th>shown</th>" in page.read_text()
 
 
 def test_the_budgets_of_all_suites_are_a_quarter_of_an_hour() -> None:
