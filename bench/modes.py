@@ -21,7 +21,7 @@ from framesift.video.references import reference_reader
 
 from . import clips, ours
 from .peers import ffmpeg
-from .record import Run, alternate
+from .record import Run, alternate, shared
 from .results import Settings, by, middle_of
 
 MODES = ("exact", "fast", "coarse", "keyframes")
@@ -42,7 +42,7 @@ def measure(settings: Settings) -> list[Row]:
     size = settings.size
     one = alternate({"framesift": ours.index(clips.noisy(64, 64, 1), _threads())}, _REPEATS[size])
     measurements = [{"clip": "(one frame)", "program": name, **asdict(r)} for name in one for r in one[name]]
-    for path in _material(size):
+    for path in shared(_material(size)):
         longer = path if size == "tiny" else clips.repeated(path, _LONGER[size])
         for program, runs in _wall(longer, size).items():
             measurements += [{"clip": path.name, "program": program, **asdict(run)} for run in runs]

@@ -16,8 +16,9 @@ from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 OURS = "framesift"
 """Name of ours among the programs; variants of it begin with it."""
 _PEERS = (
@@ -96,6 +97,17 @@ def within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _ends_at.reset(token)
+
+
+def shared(cases: Sequence[T]) -> Iterator[T]:
+    """The cases, each with its share of the time there is: the first must not have it all."""
+    began, ends_at = time.monotonic(), _ends_at.get()
+    try:
+        for number, case in enumerate(cases, 1):
+            _ends_at.set(began + (ends_at - began) * number / len(cases))
+            yield case
+    finally:
+        _ends_at.set(ends_at)
 
 
 def turns(repeats: int, warm_up: int = 1) -> Iterator[int]:

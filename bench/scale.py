@@ -15,7 +15,7 @@ from . import clips, ours
 from .inputs import vectors
 from .kernels import iteration
 from .peers import clustering, ffmpeg, plain
-from .record import OURS, Command, alternate
+from .record import OURS, Command, alternate, shared
 from .results import Settings, by, middle_of
 from .workers import Work, calls
 
@@ -34,7 +34,7 @@ def measure(settings: Settings) -> list[Row]:
     """Each at some lengths, counts and sizes, ours and a peer in turn."""
     measurements = []
     if settings.device == "cpu":
-        for case, x, commands in (*_lengths(settings.size), *_videos(settings.size)):
+        for case, x, commands in shared([*_lengths(settings.size), *_videos(settings.size)]):
             warm_up = int(settings.size != "tiny" and x == 1)
             for program, runs in alternate(commands, _REPEATS[settings.size], warm_up=warm_up).items():
                 measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]

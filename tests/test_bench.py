@@ -134,6 +134,17 @@ def test_repeats_end_with_the_time_but_one_is_made() -> None:
     assert list(record.turns(2, warm_up=0)) == [0, 1]
 
 
+def test_no_case_takes_the_time_of_the_others() -> None:
+    with record.within(3600):
+        made = [(case, record._ends_at.get()) for case in record.shared("abcd")]
+        spans = np.diff([ends for _, ends in made])
+        assert [case for case, _ in made] == list("abcd")
+        np.testing.assert_allclose(spans, 900, atol=1)
+        assert record._ends_at.get() == pytest.approx(made[-1][1])
+    assert record._ends_at.get() == math.inf
+    assert list(record.shared([])) == []
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_calls_have_processes_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     here: list[int] = []
