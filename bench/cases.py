@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from . import rooflines
 from .record import OURS
 from .results import by, middle_of, spread_of
 from .workers import Took, Work, calls
 
 Row = dict[str, Any]
+ITERATIONS = 10
 
 
 class Bench:
@@ -129,3 +132,21 @@ def _row(case: str, own: list[Row], peer: str, theirs: list[Row]) -> Row:
     return {
         name: "" if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()
     }
+
+
+def iteration(fit: Callable[[Any, Any, int], Any], x: Any, init: Any) -> Callable[[], Took]:
+    """Seconds an iteration: the longer fit less the shorter; and the centres of the longer.
+
+    Where that drowns in what else the machine does, the longer fit over its iterations: an upper bound.
+    """
+
+    def timed() -> Took:
+        took = []
+        for n in (1, 1 + ITERATIONS):
+            began = time.perf_counter()
+            centers = fit(x, init, n)
+            took.append(time.perf_counter() - began)
+        more = (took[1] - took[0]) / ITERATIONS
+        return Took(more if more > 0 else took[1] / (1 + ITERATIONS), np.asarray(centers))
+
+    return timed

@@ -1,10 +1,12 @@
-"""The rows on masks of suite ``kernels``."""
+"""The rows on masks and hashes of suite ``kernels``."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from framesift import masks
+from framesift_kernels import load
 
-from .inputs import blobs, speckle
 from .peers import runs
 
 if TYPE_CHECKING:
@@ -13,44 +15,49 @@ if TYPE_CHECKING:
 _SHAPE = {"tiny": (5, 90, 160), "small": (100, 1080, 1920), "full": (100, 1080, 1920)}
 
 
+def blobs(n: int, height: int, width: int) -> Any:
+    """(n, h, w) masks: a round shape with a wavy outline in each, a few percent of the picture."""
+    rng = np.random.default_rng(0)
+    out = np.zeros((n, height, width), np.uint8)
+    y, x = np.mgrid[:height, :width]
+    for mask in out:
+        radius = rng.uniform(0.02, 0.22) * height
+        center_y, center_x = rng.uniform(radius, height - radius), rng.uniform(radius, width - radius)
+        angle = np.arctan2(y - center_y, x - center_x)
+        wave = sum(rng.normal() * np.cos(f * angle + rng.uniform(0, 6)) / f for f in range(2, 9))
+        mask[:] = np.hypot(y - center_y, x - center_x) < radius * (1 + 0.1 * wave)
+    return out
+
+
+def speckle(n: int, height: int, width: int) -> Any:
+    """(n, h, w) masks: a hundredth of the pixels, each by itself."""
+    rng = np.random.default_rng(0)
+    return np.stack([(rng.random((height, width), np.float32) < 0.01).view(np.uint8) for _ in range(n)])
+
+
 def mask_rows(bench: "Bench", size: str) -> None:
-    """Encoding and decoding masks in C order."""
-    batch = blobs(*_SHAPE[size])
-    n, height, width = batch.shape
-    floor = batch.nbytes / bench.bandwidth
-    name = f"{n} masks of {width}x{height}"
+    """Masks in C order to runs and back; what is read or written once at the machine's bandwidth is the roofline."""
+    for kind, make in (("blobs", blobs), ("speckle", speckle)):
+        batch = make(*_SHAPE[size])
+        n, height, width = batch.shape
+        name, floor = f"{n} masks of {width}x{height}, {kind}", batch.nbytes / bench.bandwidth
+        _encoding(bench, name, batch, floor)
+        _decoding(bench, name, batch, floor)
+    _hashing(bench, size)
+
+
+def _encoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
     coco, rows = runs.pycocotools(), runs.labelformat()
-    ours = [masks.encode(mask) for mask in batch]
+    theirs = (lambda: [coco[0](mask) for mask in batch]) if coco else None
     bench.compare(
-        f"COCO runs of {name}",
+        f"COCO objects of {name}",
         floor,
-        {
-            "framesift": lambda: masks.encode_batch(batch),
-            "pycocotools": (lambda: [coco[0](mask) for mask in batch]) if coco else None,
-        },
+        {"framesift": lambda: masks.to_coco_batch(batch), "pycocotools": theirs},
     )
     bench.compare(
         f"COCO objects of {name}, one by one",
         floor,
-        {
-            "framesift": lambda: [masks.to_coco(mask) for mask in batch],
-            "pycocotools": (lambda: [coco[0](mask) for mask in batch]) if coco else None,
-        },
-    )
-    theirs = [coco[0](mask) for mask in batch] if coco else []
-
-    def ours_back() -> None:
-        for counts in ours:
-            masks.decode(counts, (height, width))
-
-    def theirs_back() -> None:
-        for rle in theirs:
-            coco[1](rle)  # type: ignore[index]
-
-    bench.compare(
-        f"{name} of COCO runs, one by one",
-        floor,
-        {"framesift": ours_back, "pycocotools": theirs_back if coco else None},
+        {"framesift": lambda: [masks.to_coco(mask) for mask in batch], "pycocotools": theirs},
     )
     bench.compare(
         f"row runs of {name}",
@@ -60,17 +67,58 @@ def mask_rows(bench: "Bench", size: str) -> None:
             "labelformat": (lambda: [rows(mask) for mask in batch]) if rows else None,
         },
     )
-    _speckled(bench, max(1, n // 10), height, width)
 
 
-def _speckled(bench: "Bench", n: int, height: int, width: int) -> None:
-    """The worst case of runs: single pixels, many of them."""
-    batch, coco = speckle(n, height, width), runs.pycocotools()
+def _decoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
+    """From COCO's objects, so that both read strings; pycocotools can only decode to new memory."""
+    coco = runs.pycocotools()
+    rles, out = masks.to_coco_batch(batch), np.zeros_like(batch)
+
+    def one_by_one(decode: Any) -> Any:
+        def work() -> None:
+            for rle in rles:
+                decode(rle)
+
+        return work
+
     bench.compare(
-        f"COCO runs of {n} speckled masks of {width}x{height}",
-        batch.nbytes / bench.bandwidth,
+        f"{name}, of COCO objects, one by one",
+        floor,
         {
-            "framesift": lambda: masks.encode_batch(batch),
-            "pycocotools": (lambda: [coco[0](mask) for mask in batch]) if coco else None,
+            "framesift": one_by_one(masks.from_coco),
+            "pycocotools": one_by_one(coco[1]) if coco else None,
+            "pycocotools, to Fortran order": one_by_one(coco[2]) if coco else None,
         },
     )
+    batches = {
+        "pycocotools": (lambda: coco[3](rles)) if coco else None,
+        "pycocotools, to Fortran order": (lambda: coco[2](rles)) if coco else None,
+    }
+    case = f"{name}, of COCO objects, as a batch"
+    bench.compare(
+        f"{case} in new memory", floor, {"framesift": lambda: masks.from_coco_batch(rles), **batches}
+    )
+    bench.compare(
+        f"{case} in memory that is there",
+        floor,
+        {"framesift": lambda: masks.from_coco_batch(rles, out=out), **batches},
+    )
+
+
+def _hashing(bench: "Bench", size: str) -> None:
+    """Planes of a video, more than fit the cache."""
+    n, height, width = _SHAPE[size]
+    planes = np.random.default_rng(0).integers(0, 256, (n, height, width // 8 * 8), np.uint8)
+    kernels, theirs = load("cpu"), runs.xxhash()
+    for name, ours in (
+        ("content_hash", lambda plane: kernels.content_hash(plane.view(np.uint64), plane.shape[1], 0)),
+        ("xxh3", lambda plane: kernels.xxh3(plane.reshape(-1), 0)),
+    ):
+        bench.compare(
+            f"{name} of {n} planes of {width}x{height}",
+            planes.nbytes / bench.bandwidth,
+            {
+                "framesift": lambda ours=ours: [ours(plane) for plane in planes],
+                "xxhash xxh3_64": (lambda: [theirs(plane) for plane in planes]) if theirs else None,
+            },
+        )

@@ -12,8 +12,8 @@ import numpy as np
 import framesift as fs
 
 from . import clips, ours
+from .cases import iteration
 from .inputs import vectors
-from .kernels import iteration
 from .peers import clustering, ffmpeg, plain
 from .record import OURS, Command, alternate, shared
 from .results import Settings, by, middle_of

@@ -26,15 +26,18 @@ Row = dict[str, Any]
 BUDGET_S = {
     "start": 20,
     "compile": 20,
-    "decode": 160,
-    "modes": 100,
-    "export": 60,
+    "decode": 140,
+    "modes": 90,
+    "export": 50,
+    "isolation": 30,
+    "shortcuts": 30,
     "memory": 50,
-    "kernels": 180,
-    "select": 140,
+    "kernels": 170,
+    "select": 130,
     "storage": 40,
-    "quality": 50,
-    "scale": 80,
+    "quality": 40,
+    "pose": 20,
+    "scale": 70,
 }
 """Seconds after which a suite of size ``small`` measures the rest only once; together under 15 minutes."""
 _ON_DEVICES = ("kernels", "scale", "quality")

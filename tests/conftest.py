@@ -1,3 +1,4 @@
+import importlib
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -7,35 +8,42 @@ from typing import Any
 import numpy as np
 import pytest
 
+import devices
 import framesift_kernels
 import s3server
 
-DEVICES = ["cpu"]  # with the CUDA kernels: pytest.param("cuda", marks=pytest.mark.gpu)
-
-
-def has_cuda():
-    if importlib.util.find_spec("cupy") is None:
-        return False
-    import cupy
-
-    try:
-        return cupy.cuda.runtime.getDeviceCount() > 0
-    except cupy.cuda.runtime.CUDARuntimeError:
-        return False
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+if devices.SIMULATED:
+    devices.settle_simulator()
 
 
 def pytest_collection_modifyitems(items):
     # A GPU job sets FAIL_WITHOUT_CUDA=1, so a lost driver fails instead of skipping.
-    if os.environ.get("FAIL_WITHOUT_CUDA") or has_cuda():
-        return
+    absent = not (os.environ.get("FAIL_WITHOUT_CUDA") or devices.has_cuda())
     for item in items:
-        if item.get_closest_marker("gpu"):
+        on_gpu = item.get_closest_marker("gpu")
+        if on_gpu and absent:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+        if item.get_closest_marker("compiled") and (devices.PLAIN_PYTHON or (on_gpu and devices.SIMULATED)):
+            item.add_marker(pytest.mark.skip(reason="too much for plain Python"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    try:
+        return (yield)
+    except framesift_kernels.MissingKernelError as e:  # listed in test_kernels_layout.py
+        pytest.skip(str(e))
 
 
 @pytest.fixture(scope="session", params=DEVICES)  # session: Hypothesis wants nothing made anew per test
 def kernels(request):
     return framesift_kernels.load(request.param)
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    return request.param
 
 
 @pytest.fixture
@@ -59,6 +67,10 @@ def remote(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     monkeypatch.setattr("framesift.remote.reader.BLOCK_BYTES", s3server.BLOCK)
     monkeypatch.setattr("framesift.remote.download._PART_BYTES", 7000)
     monkeypatch.setattr("framesift.remote.download._PIECE_BYTES", 1000)
+    # None of these reaches a worker.
+    monkeypatch.setattr(
+        importlib.import_module("framesift.index"), "_is_isolated", lambda isolate, _: bool(isolate)
+    )
     scratch = tmp_path_factory.mktemp("scratch")
     monkeypatch.setenv("FRAMESIFT_SCRATCH", str(scratch))
     for name in [n for n in os.environ if n.startswith("AWS_")]:

@@ -14,3 +14,11 @@ def video(name: str) -> Path:
     if not path.exists():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{path} is not there")
     return path
+
+
+def prediction(name: str) -> Path:
+    """A real file of predictions or labels, as `video`."""
+    path = DATA / "predictions" / name
+    if not path.exists():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{path} is not there")
+    return path

@@ -78,12 +78,16 @@ SELECT_DEFAULTS = {
     "exclude": None,
     "at_most": False,
     "keep_duplicates": False,
+    "order": 4,
+    "config": None,
+    "skip_near": False,
     "size": 64,
     "start": None,
     "stop": None,
     "step": 1,
     "crop": None,
     "decode": "exact",
+    "color": False,
     "layout": "images",
     "context": None,
     "image_format": "png",
@@ -102,7 +106,7 @@ EXPORT_DEFAULTS = {
 } | {"inputs": None}
 INDEX_DEFAULTS = {
     name: SELECT_DEFAULTS[name]
-    for name in "size start stop step crop decode stream scratch scratch_bytes device threads isolate timeout_s".split()
+    for name in "size start stop step crop decode color stream scratch scratch_bytes device threads isolate timeout_s".split()
 }
 
 
@@ -125,7 +129,7 @@ INDEX_DEFAULTS = {
         ),
         (
             "a.mp4 --start 5% --stop 00:01:30 --step 3 --crop 0,640,0,480 --size 32 --store s --threads 3 --stream "
-            "--scratch t --scratch-bytes 20G --no-isolate --timeout 9 --decode keyframes",
+            "--scratch t --scratch-bytes 20G --no-isolate --timeout 9 --decode keyframes --color",
             ["a.mp4"],
             20,
             "framesift-out",
@@ -143,11 +147,12 @@ INDEX_DEFAULTS = {
                 "scratch": Path("t"),
                 "scratch_bytes": "20G",
                 "decode": "keyframes",
+                "color": True,
             },
         ),
         (
             "a.mp4 --out o --layout lightning-pose --context 1 --image-format jpeg --picture-crop 0,9,0,9 "
-            "--at-most --keep-duplicates --device cpu",
+            "--at-most --keep-duplicates --device cpu --config c.json --skip-near",
             ["a.mp4"],
             20,
             "o",
@@ -158,6 +163,8 @@ INDEX_DEFAULTS = {
                 "picture_crop": "0,9,0,9",
                 "at_most": True,
                 "keep_duplicates": True,
+                "config": Path("c.json"),
+                "skip_near": True,
             },
         ),
     ],
@@ -183,12 +190,13 @@ def test_index_is_one_call_of_index(clip: Path, tmp_path: Path, monkeypatch: pyt
     assert run(["index", "a", "b", "--store", "s"]) == 0
     assert (
         run(
-            "index a --store s --size 32 --start 1 --stop 2 --step 3 --crop 0,1,0,1 --threads 2 --decode fast".split()
+            "index a --store s --size 32 --start 1 --stop 2 --step 3 --crop 0,1,0,1 --threads 2 --decode fast --color".split()
         )
         == 0
     )
     options = {
         "decode": "fast",
+        "color": True,
         "size": 32,
         "start": "1",
         "stop": "2",

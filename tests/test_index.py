@@ -3,8 +3,11 @@
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from framesift.errors import UsageError
 from framesift.index import Index, index, open_index
 from framesift.progress import Progress
 from framesift.store import Flag
+from framesift.video.packets import BYTES_A_PACKET, read_packets
 
 ARRAYS = ["thumbnails", "statistics", "content_hash", "flags"]
 LIMITED = (255 / 219, -16 * 255 / 219)
@@ -363,3 +367,28 @@ def test_peak_memory_is_flat_in_the_length_of_the_video(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     short, long = map(int, done.stdout.split())
     assert long - short < 32, f"{short} MB for 200 frames, {long} MB for 1600"
+
+
+class _Packets:
+    """A container whose packets cost nothing."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def demux(self, _: Any) -> Iterator[Any]:
+        packet = SimpleNamespace(is_discard=False, is_corrupt=False, size=100_000)
+        for number in range(self.n):
+            packet.pts = packet.dts = 10**9 + 512 * number
+            packet.is_keyframe = number % 60 == 0
+            yield packet
+
+
+def test_the_packet_index_keeps_to_its_formula() -> None:
+    peaks = []
+    for n in (20_000, 120_000):
+        tracemalloc.start()
+        found = read_packets(_Packets(n), None)  # type: ignore[arg-type]
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(found.pts) == n
+    assert peaks[1] - peaks[0] <= 100_000 * BYTES_A_PACKET

@@ -66,13 +66,13 @@ def buffers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param == "small buffers":
         for name, value in {
             "_MIN_BUFFER": 8,
-            "_BUFFER_ELEMENTS": 64,
             "_SAMPLE": 128,
             "_SLICE": 16,
             "_SLICE_ELEMENTS": 1,
         }.items():
             monkeypatch.setattr(kcenter, name, value)
         monkeypatch.setattr(kcenter_blocks, "_MIN_CANDIDATES", 16)
+        monkeypatch.setattr(load("cpu"), "CACHED_ELEMENTS", 64)
 
 
 def stored(x: np.ndarray, chunk: int) -> zarr.Array:
@@ -240,7 +240,7 @@ def test_memory_is_the_budget_and_some_bytes_a_row(tmp_path: Path, n: int) -> No
 @pytest.mark.parametrize("kind", KINDS)
 def test_pruning_changes_nothing(monkeypatch: pytest.MonkeyPatch, kind: str, pruning: bool) -> None:
     x = make(kind, 5000, 12)
-    monkeypatch.setattr(kcenter, "_BUFFER_ELEMENTS", 12 * 512)
+    monkeypatch.setattr(load("cpu"), "CACHED_ELEMENTS", 12 * 512)
     monkeypatch.setattr(kcenter._Pruning, "learn", lambda self, *_: None)
     original = kcenter._Pruning.__init__
 

@@ -1,6 +1,7 @@
 """Object code of kernels: made once, found by later processes, never taken when damaged."""
 
 import hashlib
+import importlib
 import os
 import subprocess
 import sys
@@ -41,6 +42,26 @@ for rows in (thumbnails.reshape(20, -1), rng.normal(size=(20, 30)).astype(np.flo
 print(hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in out)).hexdigest(), with_numba)
 """
 
+# Those that compare rows with centres; they take seconds to compile, which the cache that all tests share saves.
+_ROWS = """
+import sys
+import numpy as np
+from framesift_kernels import load
+kernels, rng, n = load("cpu"), np.random.default_rng(0), 200
+x = rng.random((n, 12), np.float32)
+centers, rows = x[:40].copy(), np.arange(n)
+labels, sqdist, lower = np.zeros(n, np.int32), np.full(n, np.inf, np.float32), np.zeros(n, np.float32)
+kernels.assign(x, centers)
+kernels.assign_sums(x, centers, labels, sqdist)
+kernels.bounded_sums(x, centers, 0.1, labels, sqdist, lower)
+kernels.potentials(x, centers, sqdist)
+kernels.lower_nearest(x, rows, centers, 0, sqdist, labels)
+kernels.lower_grouped(x, rows, centers, np.ones(n, np.int32), sqdist, labels)
+picks, reached, applied = np.zeros(3, np.int64), np.zeros(3, np.float32), np.zeros(n, np.int32)
+kernels.pick_farthest(x, rows, sqdist, labels, applied, 0.0, centers, 2, picks, reached)
+print("numba" in sys.modules)
+"""
+
 
 def run(cache: Path, **environment: str) -> list[str]:
     env = os.environ | {"NUMBA_CACHE_DIR": str(cache)} | environment
@@ -52,6 +73,12 @@ def test_later_processes_do_without_numba_and_give_the_same(tmp_path):
     assert first[1:] == ["True"]
     assert warm == [first[0], "False"]
     assert run(tmp_path, NUMBA_DISABLE_JIT="1") == warm
+
+
+def test_row_kernels_need_no_numba_once_they_are_cached():
+    command = [sys.executable, "-c", _ROWS]
+    subprocess.check_output(command)
+    assert subprocess.check_output(command, text=True).split() == ["False"]
 
 
 def test_processes_that_compile_at_the_same_time_leave_a_whole_cache(tmp_path):
@@ -107,7 +134,7 @@ def test_what_has_no_image_is_linked_by_llvm(tmp_path, monkeypatch):
 
 
 def test_an_image_is_laid_out_only_of_what_is_understood():
-    sums = sys.modules["framesift_kernels.cpu.sharpness"]._laplacian_sums
+    sums = importlib.import_module("framesift_kernels.cpu.sharpness")._laplacian_sums
     code = _objects._compile(sums.function, (("B", 2), int, int, int, int, ("l", 1)))
     if code[:4] != b"\x7fELF" or code[18] != 62:
         pytest.skip("not of this processor")

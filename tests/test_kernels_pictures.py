@@ -4,15 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from numba import config
 from numpy.testing import assert_array_equal
 
 import naive
+from devices import SIMULATED, examples
 
-compiled_only = pytest.mark.skipif(config.DISABLE_JIT, reason="too many pixels for plain Python")
-check = settings(deadline=None, max_examples=60)
+compiled_only = pytest.mark.compiled
+check = examples(60)
 
 
 def make_plane(rng, rows, columns, dtype=np.uint8, top=None, padding=5):
@@ -229,7 +229,7 @@ def test_motion_energy_of_a_split_run_is_that_of_the_whole(kernels, rng):
 
 
 def test_threads_do_not_disturb_each_other(kernels, rng):
-    planes = [make_plane(rng, 32, 43) for _ in range(8)]
+    planes = [make_plane(rng, 32, 43) for _ in range(1 if SIMULATED else 8)]
 
     def measure(plane):
         region = (0, 43, 0, 32)
@@ -240,7 +240,8 @@ def test_threads_do_not_disturb_each_other(kernels, rng):
         )
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(measure, planes * 20)) == [measure(p) for p in planes] * 20
+        times = 2 if SIMULATED else 20
+        assert list(pool.map(measure, planes * times)) == [measure(p) for p in planes] * times
 
 
 # picture
@@ -282,7 +283,7 @@ def test_a_picture_is_its_thumbnail_its_sharpness_and_its_hash(kernels, size, da
 
 
 def test_pictures_of_one_layout_follow_each_other_in_many_threads(kernels, rng):
-    lumas = [make_plane(rng, 24, 32, padding=0) for _ in range(40)]
+    lumas = [make_plane(rng, 24, 32, padding=0) for _ in range(2 if SIMULATED else 40)]
 
     def measure(luma):
         out = np.empty((6, 8), np.uint8)

@@ -1,5 +1,7 @@
 """Kernels on runs, against naive.py."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -36,6 +38,24 @@ def test_rle_decode_takes_runs_of_no_length(kernels, columns):
         out = np.full((3, 4), 7, np.uint8)
         kernels.rle_decode(np.array(counts), out, columns)
         assert_array_equal(out, naive.rle_decode(counts, (3, 4), columns))
+
+
+@columns
+@pytest.mark.parametrize("how", ["whole", "zeroed", "streamed"])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (5, 63), (5, 64), (4, 130)])
+def test_rle_decode_batch_is_that_of_each(kernels, rng, monkeypatch, shape, how, columns):
+    if how == "streamed":  # which small masks are not
+        module = import_module("framesift_kernels.cpu.rle_decode_batch")
+        monkeypatch.setattr(module, "_STREAMED_BYTES", 0)
+        monkeypatch.setattr(module, "_STREAMED_WIDTH", 0)
+    pixels = [coarse(rng, shape), np.zeros(shape, np.uint8), np.ones(shape, np.uint8), coarse(rng, shape)]
+    pixels += [np.tile(np.arange(shape[1]) % 2, (shape[0], 1)).astype(np.uint8), coarse(rng, shape)]
+    runs = [kernels.rle_encode(mask, columns) for mask in pixels]
+    counts, offsets = np.concatenate(runs), np.cumsum([0, *map(len, runs)])
+    for first in (0, 2):  # the offsets need not begin with 0
+        out = np.full((6 - first, *shape), 0 if how == "zeroed" else 7, np.uint8)
+        kernels.rle_decode_batch(counts, offsets[first:], out, columns, how == "zeroed")
+        assert_array_equal(out, np.array(pixels[first:]) != 0)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint64])

@@ -6,17 +6,21 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import config, njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import naive
+from devices import SIMULATED, SLOW, examples
+from framesift_kernels.cpu import _lloyd
 from framesift_kernels.cpu._compile import _fma_python, fma
+from framesift_kernels.cpu._narrow import NARROW
 from framesift_kernels.cpu._vector import ROWS, VECTORS, WIDTH, _to_float_python, to_float
 
-compiled_only = pytest.mark.skipif(config.DISABLE_JIT, reason="too many rows for plain Python")
-check = settings(deadline=None, max_examples=60)
+compiled_only = pytest.mark.compiled
+needs_narrow = pytest.mark.skipif(not NARROW, reason="a processor without products of bytes")
+check = examples(60)
 both_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 all_dtypes = pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
 
@@ -78,7 +82,7 @@ def test_assign_matches_naive(kernels, rng, n, d, k, dtype):
 @pytest.mark.parametrize("k", [t * WIDTH + e for t in range(1, 2 * VECTORS + 2) for e in (-1, 0, 1)])
 def test_assign_to_many_centers(kernels, rng, k):
     centers = rng.permutation(k)[:, None].astype(np.float32) * np.ones(3, np.float32)
-    order = rng.permutation(k)
+    order = rng.permutation(k)[: 5 if SIMULATED else k]
 
     labels, sqdist = kernels.assign(centers[order] + np.float32(0.25), centers)
 
@@ -138,6 +142,83 @@ def test_assign_ties_go_to_the_lowest_index(kernels, seed, n, k, copies):
     assert_array_equal(again[1], once[1])
 
 
+# assign, where centres are ruled out on eight bits
+
+
+def in_float32_alone(kernels, monkeypatch, x, centers):
+    with monkeypatch.context() as patch:
+        patch.setattr(_lloyd, "NARROW", False)
+        return kernels.assign(x, centers)
+
+
+@pytest.fixture
+def ruling_out(monkeypatch):
+    """However few there are."""
+    for name in ("_NARROW_CENTERS", "_NARROW_ROWS", "_NARROW_DIMENSIONS"):
+        monkeypatch.setattr(_lloyd, name, 1)
+
+
+def hard_cases(rng, n, d, k, dtype):
+    """Name, rows and centres: data on which rounding rules out little, or could rule out too much."""
+    x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32)
+    if dtype == np.uint8:
+        centers = centers * 40 + 128
+    yield "plain", x, centers
+    yield "rows are centres", x, x[rng.integers(n, size=k)].astype(np.float32)
+    yield "ties", x, np.tile(centers[: k // 3 + 1], (3, 1))[:k].copy()
+    yield "one centre", x, np.repeat(centers[:1], k, axis=0)
+    near = centers + np.float32(1e-6) * make_rows(rng, k, d, np.float32)
+    yield "pairs that float32 hardly tells apart", x, np.concatenate([centers[: k // 2], near[: k - k // 2]])
+    yield "far centres", x, (centers * np.float32(1e4)).astype(np.float32)
+    yield "few rows far off", np.where(rng.random((n, 1)) < 0.02, x * 0 + 200, x).astype(dtype), centers
+    yield "all rows equal", np.repeat(x[:1], n, axis=0), centers
+    if dtype == np.float32:
+        yield "huge", x * np.float32(1e18), centers * np.float32(1e18)
+        yield "too large to square", x * np.float32(1e30), centers * np.float32(1e30)
+        yield (
+            "at the ends of float32",
+            np.where(x > 0, x * 0 + 3e38, x * 0 - 3e38),
+            np.sign(centers) * np.float32(3e38),
+        )
+        yield "tiny", x * np.float32(1e-25), centers * np.float32(1e-25)
+        yield "far from zero", x + np.float32(1e4), centers + np.float32(1e4)
+
+
+@pytest.mark.usefixtures("ruling_out")
+@all_dtypes
+@pytest.mark.parametrize(
+    ("n", "d", "k"),
+    [
+        (11, 5, 20),
+        pytest.param(700, 33, 77, marks=compiled_only),
+        pytest.param(200, 130, 128, marks=compiled_only),
+    ],
+)
+def test_ruling_out_centers_changes_no_bit(kernels, rng, monkeypatch, n, d, k, dtype):
+    with np.errstate(all="ignore"):  # plain Python warns of what overflows
+        for name, x, centers in hard_cases(rng, n, d, k, dtype):
+            labels, sqdist = kernels.assign(x, centers)
+            expected = in_float32_alone(kernels, monkeypatch, x, centers)
+            assert_array_equal(labels, expected[0], err_msg=name)
+            assert_array_equal(sqdist, expected[1], err_msg=name)
+
+
+@needs_narrow
+@compiled_only
+def test_nearly_all_centers_are_ruled_out(rng):
+    """Of uniform rows some two candidates are left: that is what makes it quick."""
+    x = rng.random((_lloyd.BATCH, 128), np.float32)
+    centers = x[:100] / 2 + np.float32(0.25)
+    work = _lloyd.workspace(100, *x.shape)
+    pair_rows = work[7]
+    pair_rows[:] = -1
+    labels, sqdist = np.empty(len(x), np.int32), np.empty(len(x), np.float32)
+    _lloyd.assign_and_sum(x, centers, labels, sqdist, np.empty((0, 128)), np.empty(0, np.int64), *work)
+    candidates = np.bincount(pair_rows[pair_rows >= 0], minlength=len(x))
+    assert (candidates >= 1).all(), "none is compared with all centres"
+    assert candidates.mean() < 3
+
+
 # cluster_sums
 
 
@@ -154,6 +235,15 @@ def test_cluster_sums_match_naive(kernels, rng, n, d, k, dtype):
     expected_sums, expected_counts = naive.cluster_sums(x, labels, k)
     assert_array_equal(sums, expected_sums)
     assert_array_equal(counts, expected_counts)
+
+
+def test_cluster_sums_are_added_in_the_order_of_the_rows(kernels, rng):
+    n = 40
+    x = (rng.normal(size=(n, 2)) * 10.0 ** rng.integers(-15, 16, (n, 1))).astype(np.float32)
+    labels = rng.integers(0, 2, n, np.int32)
+    expected = naive.cluster_sums(x, labels, 2)[0]
+    assert_array_equal(kernels.cluster_sums(x, labels, 2)[0], expected)
+    assert (naive.cluster_sums(x[::-1], labels[::-1], 2)[0] != expected).any(), "or nothing was tested"
 
 
 @both_dtypes
@@ -210,16 +300,26 @@ def test_potentials_match_naive(kernels, rng, n, d, t, dtype):
 # bounded_sums
 
 
+@pytest.mark.usefixtures("ruling_out")
 @all_dtypes
 @pytest.mark.parametrize(
-    ("n", "d", "k"), [(0, 2, 1), (1, 0, 2), (7, 3, 1), (9, 3, 2), (40, 2, WIDTH + 1), (17, 5, 2 * WIDTH)]
+    ("n", "d", "k"),
+    [
+        (0, 2, 1),
+        (1, 0, 2),
+        (7, 3, 1),
+        (9, 3, 2),
+        (40, 2, WIDTH + 1),
+        (17, 5, 2 * WIDTH),
+        (11, 3, 5),
+    ][: 4 if SIMULATED else 7],
 )
 @pytest.mark.parametrize("step", [0, 0.01, 1])
 def test_bounded_sums_are_assign_sums(kernels, rng, n, d, k, step, dtype):
     x, centers = make_rows(rng, n, d, dtype), make_rows(rng, k, d, np.float32) * 20
     labels, sqdist, lower = np.zeros(n, np.int32), np.empty(n, np.float32), np.zeros(n, np.float32)
     moved, expected = 0.0, (labels.copy(), sqdist.copy())
-    for turn in range(4):
+    for turn in range(2 if SIMULATED else 4):
         sums, counts, compared = kernels.bounded_sums(x, centers, moved, labels, sqdist, lower)
         expected_sums, expected_counts = kernels.assign_sums(x, centers, *expected)
         for found, wanted in ((labels, expected[0]), (sqdist, expected[1])):
@@ -235,12 +335,13 @@ def test_bounded_sums_are_assign_sums(kernels, rng, n, d, k, step, dtype):
         centers = after
 
 
-@compiled_only
 def test_bounded_sums_leave_out_rows_that_stay(kernels, rng):
-    centers = rng.normal(size=(20, 6)).astype(np.float32) * 50
-    x = np.repeat(centers, 100, axis=0) + rng.normal(size=(2000, 6)).astype(np.float32)
-    labels, sqdist, lower = np.zeros(2000, np.int32), np.empty(2000, np.float32), np.zeros(2000, np.float32)
-    kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)
+    k, each = (4, 3) if SLOW else (20, 100)
+    n = k * each
+    centers = rng.normal(size=(k, 6)).astype(np.float32) * 50
+    x = np.repeat(centers, each, axis=0) + rng.normal(size=(n, 6)).astype(np.float32)
+    labels, sqdist, lower = np.zeros(n, np.int32), np.empty(n, np.float32), np.zeros(n, np.float32)
+    assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == n
     assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == 0
 
 
@@ -337,21 +438,22 @@ def test_lower_grouped_is_lower_nearest(kernels, rng, n, d, k, spread, dtype):
     assert 0 <= computed <= n * k
 
 
-@compiled_only
 def test_lower_grouped_leaves_out_what_is_far(kernels, rng):
-    centers = rng.normal(size=(200, 8)).astype(np.float32) * 100
-    x = np.repeat(centers, 10, axis=0) + rng.normal(size=(2000, 8)).astype(np.float32)
-    sqdist, nearest = np.full(2000, np.inf, np.float32), np.zeros(2000, np.int32)
-    kernels.lower_nearest(x, np.arange(2000), centers[:100], 0, sqdist, nearest)
-    applied, rows = np.full(2000, 100, np.int32), np.argsort(nearest)
-    near = rows[nearest[rows] == np.arange(2000)[rows] // 10]  # rows whose own centre is there
+    k, each = (6, 2) if SLOW else (200, 10)
+    n = k * each
+    centers = rng.normal(size=(k, 8)).astype(np.float32) * 100
+    x = np.repeat(centers, each, axis=0) + rng.normal(size=(n, 8)).astype(np.float32)
+    sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
+    kernels.lower_nearest(x, np.arange(n), centers[: k // 2], 0, sqdist, nearest)
+    applied, rows = np.full(n, k // 2, np.int32), np.argsort(nearest)
+    near = rows[nearest[rows] == np.arange(n)[rows] // each]  # rows whose own centre is there
     assert kernels.lower_grouped(x, near, centers, applied, sqdist, nearest) == 0
 
 
 def test_pruning_leaves_room_for_rounding(kernels):
     """a, row and c on a line, |a - c| twice |a - row| to the last bit: c may win by rounding, and is computed."""
     rng = np.random.default_rng(0)
-    for _ in range(200):
+    for _ in range(20 if SIMULATED else 200):
         step = rng.normal(size=(1, 3)).astype(np.float32)
         centers = np.concatenate([0 * step, 2 * step * (1 - 2.0**-23)]).astype(np.float32)
         sqdist, nearest = np.full(1, np.inf, np.float32), np.zeros(1, np.int32)
@@ -433,7 +535,14 @@ print(_vector.WIDTH, labels.tobytes().hex(), sqdist.tobytes().hex())
 
 
 @compiled_only
-@pytest.mark.parametrize(("features", "width"), [(("avx2", "f16c"), 8), ((), 4)])
+@pytest.mark.parametrize(
+    ("features", "width"),
+    [
+        (("avx2", "f16c"), 8),
+        ((), 4),
+        pytest.param(("avx2", "f16c", "avx512vnni", "avx512vl"), 8, marks=needs_narrow),
+    ],
+)
 def test_results_do_not_depend_on_the_tiles(kernels, rng, tmp_path, features, width):
     """Not compared: what such a processor's own code generator would make of them."""
     x, centers = rng.normal(size=(100, 33)).astype(np.float32), rng.normal(size=(77, 33)).astype(np.float32)

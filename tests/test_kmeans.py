@@ -206,7 +206,7 @@ def test_bounds_change_nothing(monkeypatch: pytest.MonkeyPatch, dtype: Any, spre
     for share in (0.6, 2, -1):  # as shipped, always, hardly ever
         monkeypatch.setattr("framesift.selection.kmeans._BOUNDS_PAY", share)
         found.append(kmeans(x, k, init=x[:k], tol=0, max_iter=30))
-    monkeypatch.setattr("framesift.selection.kmeans._Bounds.pay", False)
+    monkeypatch.setattr("framesift.selection.kmeans._Bounds.pay", lambda *_: False)
     plain = kmeans(x, k, init=x[:k], tol=0, max_iter=30)
     for other in found:
         np.testing.assert_array_equal(other.centers, plain.centers)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -89,7 +88,10 @@ def test_any_mask_comes_back(mask: np.ndarray, order: Any) -> None:
 
 
 @orders
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int8, np.int32, np.uint64, np.float32])
+@pytest.mark.parametrize(
+    "dtype",
+    [bool, *"u1 i1 u2 i2 u4 i4 u8 i8 f2 f4 f8 c8 >i4 >f8".split()],
+)
 def test_anything_but_zero_is_one_in_every_type_and_layout(order: Any, dtype: Any) -> None:
     mask = blobs((70, 130)).astype(dtype)
     if dtype is not bool:
@@ -97,7 +99,23 @@ def test_anything_but_zero_is_one_in_every_type_and_layout(order: Any, dtype: An
     expected = naive.rle_encode(mask, order == "column")
     for other in (mask, np.asfortranarray(mask), np.repeat(mask, 2, axis=1)[:, ::2], mask[::-1][::-1]):
         assert masks.encode(other, order).tolist() == expected
+        assert masks.encode_batch(other[None], order)[0].tolist() == expected
     assert masks.encode(mask.tolist(), order).tolist() == expected
+
+
+@orders
+def test_what_is_one_at_the_edge_of_a_type(order: Any) -> None:
+    for dtype, values in (
+        ("i1", [-128, -1]),
+        ("u8", [2**63, 2**32]),
+        ("i8", [-(2**63), 2**40]),
+        ("f4", [np.nan, np.inf, 1e-45, -1e-45]),
+        ("f8", [5e-324]),
+    ):
+        for value in values:
+            mask = np.array([[0, value, 0]], dtype)
+            assert masks.encode(mask, order).tolist() == [1, 1, 1], (dtype, value)
+    assert masks.encode(np.array([[-0.0, 0.0]]), order).tolist() == [2]
 
 
 @orders
@@ -130,6 +148,43 @@ def test_batches_are_their_masks(order: Any) -> None:
     np.testing.assert_array_equal(masks.decode_batch(found, (50, 70), order), batch)
     assert masks.encode_batch(batch[:0], order) == []
     assert masks.decode_batch([], (50, 70), order).shape == (0, 50, 70)
+
+
+@orders
+@pytest.mark.parametrize("width", [1000, 1024, 255])
+def test_batches_into_memory_that_is_there(order: Any, width: int) -> None:
+    """Past the caches and not, at addresses that are aligned and are not; what stood there is gone, all around not."""
+    batch = np.stack([blobs((300, width), seed, 0.3) for seed in range(30)])
+    runs = masks.encode_batch(batch, order)
+    for shift in (0, 1, 63):
+        memory = np.full(batch.size + 200, 9, np.uint8)
+        out = memory[shift : shift + batch.size].reshape(batch.shape)
+        assert masks.decode_batch(runs, (300, width), order, out=out) is out
+        np.testing.assert_array_equal(out, batch)
+        assert (memory[:shift] == 9).all()
+        assert (memory[shift + batch.size :] == 9).all()
+    flags = np.ones(batch.shape, bool)
+    np.testing.assert_array_equal(masks.decode_batch(runs, (300, width), order, out=flags), batch == 1)
+    np.testing.assert_array_equal(masks.decode_batch(runs, (300, width), order), batch)
+    one = np.full((300, width), 9, np.uint8)
+    assert masks.decode(runs[0], (300, width), order, out=one) is one
+    np.testing.assert_array_equal(one, batch[0])
+
+
+@orders
+def test_more_changes_than_a_thread_keeps_room_for(order: Any) -> None:
+    for n_bytes in (131_000, 131_100, 300_000):
+        mask = (np.arange(n_bytes).reshape(100, -1) % 2).astype(np.uint8)
+        for one in (
+            mask,
+            np.ascontiguousarray(mask.T),
+            mask ^ (np.indices(mask.shape)[0] % 2).astype(np.uint8),
+        ):
+            counts = masks.encode(one, order)
+            flat = one.ravel(order="F" if order == "column" else "C")
+            expected = np.diff(np.flatnonzero(np.diff(flat, prepend=0)), prepend=0, append=flat.size)
+            np.testing.assert_array_equal(counts, expected)
+            np.testing.assert_array_equal(masks.decode(counts, one.shape, order), one)
 
 
 @orders
@@ -199,10 +254,24 @@ def test_strings_are_those_of_pycocotools(shape: tuple[int, int]) -> None:
         assert ours == {"size": list(shape), "counts": theirs["counts"].decode()}
         for rle in (theirs, ours, {"size": shape, "counts": masks.encode(mask).tolist()}):
             np.testing.assert_array_equal(masks.from_coco(rle), mask)
+            out = np.full(shape, 9, np.uint8)
+            np.testing.assert_array_equal(masks.from_coco(rle, out=out), mask)
         counts = masks.from_string(theirs["counts"])
         assert masks.area(counts) == coco.area(theirs)
         if mask.any():
             assert list(masks.bbox(counts, shape)) == coco.toBbox(theirs).tolist()
+
+
+def test_batches_of_objects_are_their_objects() -> None:
+    batch = np.stack([blobs((50, 70), seed) for seed in range(5)])
+    rles = masks.to_coco_batch(batch)
+    assert rles == [masks.to_coco(mask) for mask in batch]
+    np.testing.assert_array_equal(masks.from_coco_batch(rles), batch)
+    out = np.full(batch.shape, 9, np.uint8)
+    assert masks.from_coco_batch(rles, out=out) is out
+    np.testing.assert_array_equal(out, batch)
+    with pytest.raises(UsageError, match="one size"):
+        masks.from_coco_batch([*rles, masks.to_coco(batch[0].T)])
 
 
 @needs_coco
@@ -263,33 +332,7 @@ def test_rows_are_those_of_labelformat() -> None:
             assert masks.encode(mask).tolist() == RLEDecoderEncoder.encode_column_wise_rle(mask)
 
 
-# Arrays -----------------------------------------------------------------------------------------------------------
-
-
-@orders
-@pytest.mark.parametrize(("n", "chunk"), [(0, 4), (1, 4), (7, 3), (40, 1), (40, 64)])
-def test_arrays_of_masks_go_to_ragged_runs_and_back(
-    monkeypatch: pytest.MonkeyPatch, order: Any, n: int, chunk: int
-) -> None:
-    monkeypatch.setattr(masks, "_COUNTS_CHUNK", 100)
-    batch = np.array([blobs((20, 30), seed) for seed in range(n)], np.uint8).reshape(n, 20, 30)
-    given = zarr.create_array({}, shape=batch.shape, chunks=(chunk, 20, 30), dtype="u1")
-    given[:] = batch
-    for source in (given, batch):
-        group = zarr.create_group({})
-        masks.encode_array(source, group, order=order)
-        offsets = group["offsets"][:]
-        for i in range(n):
-            runs = group["counts"][int(offsets[i]) : int(offsets[i + 1])]
-            np.testing.assert_array_equal(runs, masks.encode(batch[i], order))
-        back = zarr.create_array({}, shape=batch.shape, chunks=(chunk, 20, 30), dtype="u1")
-        masks.decode_array(group, back)
-        np.testing.assert_array_equal(back[:], batch)
-        array = np.empty_like(batch)
-        masks.decode_array(group, array)
-        np.testing.assert_array_equal(array, batch)
-    with pytest.raises(UsageError, match="as stored"):
-        masks.decode_array(group, np.empty((n + 1, 20, 30), np.uint8))
+# Bad input ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -319,7 +362,20 @@ def test_arrays_of_masks_go_to_ragged_runs_and_back(
         (lambda: masks.resize([4], (2, 2), (0, 1)), "at least one pixel"),
         (lambda: masks.from_polygons([[1, 2, 3, 4]], (2, 2)), "three finite corners"),
         (lambda: masks.from_polygons([[1, 2, 3, 4, 5, np.nan]], (2, 2)), "three finite corners"),
-        (lambda: masks.encode_array(np.zeros((2, 2)), None), "three dimensions"),
+        (lambda: masks.encode(np.array([["a"]])), "numbers"),
+        (lambda: masks.decode([2**62] * 4 + [4], (2, 2)), "add up"),
+        (lambda: masks.decode(np.full(4, 2**64 - 1, np.uint64), (2, 2)), "negative"),
+        (lambda: masks.decode_batch([[4], [5]], (2, 2)), "for mask 1"),
+        (lambda: masks.decode([4], (2, 2, 1)), "height, width"),
+        (lambda: masks.decode([4], (-2, -2)), "negative"),
+        (lambda: masks.decode([4], (2, 2), out=np.zeros((2, 3), np.uint8)), "out must be"),
+        (lambda: masks.decode([4], (2, 2), out=np.zeros((2, 2))), "out must be"),
+        (lambda: masks.decode([4], (2, 2), out=[[0, 0], [0, 0]]), "got list"),
+        (lambda: masks.decode([4], (2, 2), out=np.zeros((2, 4), np.uint8)[:, ::2]), "C-contiguous"),
+        (lambda: masks.from_coco_batch([]), "at least one"),
+        (lambda: masks.from_coco("4"), "got str"),
+        (lambda: masks.to_coco_batch(np.zeros((2, 2))), "three dimensions"),
+        (lambda: masks.bbox([4], (3, 2)), "add up"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(call: Any, message: str) -> None:

@@ -6,12 +6,18 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clips import CLIPS
+from framesift.errors import NothingUsableError
 from framesift.index import Index, index
 from framesift.inspection import verify
+from framesift.store import Flag
+from framesift.video.checksums import is_intact
 
 Mutation = Callable[[bytearray, random.Random, bytes], bytearray]
 
@@ -116,3 +122,67 @@ def test_what_is_kept_of_them_is_whole(batch: tuple[Index, int]) -> None:
         pts = made.reader(i).read("pts")
         assert len(pts) == record.n_frames
         assert np.all(np.diff(pts) > 0)
+
+
+def _found(path: Path, threads: int) -> tuple[object, dict[str, list[object]]]:
+    """All that an index says of a video, decoded by itself so that its frames are shared out among the threads."""
+    try:
+        with index(path, threads=threads, size=16) as made:
+            names = "thumbnails statistics content_hash flags pts segments".split()
+            return made.records[0], {name: made.reader(0).read(name).tolist() for name in names}
+    except NothingUsableError as e:
+        return str(e), {}
+
+
+def test_what_is_found_of_them_depends_on_no_number_of_threads(
+    tmp_path_factory: pytest.TempPathFactory, batch: tuple[Index, int]
+) -> None:
+    """One damaged video of each clip, and those of a decoder that hides damage."""
+    made, _ = batch
+    folder = Path(made.store.path).with_name("in")
+    kinds = len(MUTATIONS)
+    paths = sorted(folder.glob("*-*"))
+    some = [path for at, path in enumerate(paths) if path.stem.endswith(f"-{at // kinds % kinds}")]
+    hidden = [path for path in folder.glob("ffv1*") if path.stem[-1] in "2348"]
+    differ = [path.name for path in {*some, *hidden} if _found(path, 1) != _found(path, 2)]
+    assert len(some) >= 60
+    assert differ == []
+
+
+def test_damage_that_the_decoder_hides_is_counted_and_its_frames_are_flagged(tmp_path: Path) -> None:
+    path = CLIPS["ffv1"].make(tmp_path / "clip.mkv")
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    whole = path.read_bytes()
+    at = whole.index(packets[14])  # of the second GOP of 12
+    path.write_bytes(whole[: at + 300] + bytes([whole[at + 300] ^ 16]) + whole[at + 301 :])
+    with index(path, threads=2) as made:
+        (record,) = made.records
+        damaged = np.flatnonzero(made.reader(0).read("flags") & Flag.DAMAGED)
+    assert damaged.tolist() == list(range(14, 24))
+    assert record.n_errors == 1
+    assert record.doubt == "damaged packets"
+    assert record.warnings == ["1 packets could not be decoded"]
+
+
+@given(st.binary(max_size=200), st.integers(0, 3))
+def test_checksums_are_those_of_the_format(content: bytes, n_more: int) -> None:
+    """CRC-32 by long division, as RFC 9043 has it."""
+
+    def remainder(data: bytes) -> int:
+        state = 0
+        for byte in data:
+            state ^= byte << 24
+            for _ in range(8):
+                state = (state << 1) ^ (0x104C11DB7 if state >> 31 else 0)
+        return state
+
+    def written(data: bytes) -> bytes:
+        head = data + len(data).to_bytes(3, "big") + b"\0"
+        return head + remainder(head).to_bytes(4, "big")
+
+    packet = b"".join(written(content[i:]) for i in range(n_more + 1))
+    assert is_intact(packet)
+    assert not is_intact(packet + b"\0")
+    assert not is_intact(bytes([packet[0] ^ 1]) + packet[1:])
+    assert not is_intact(b"")

@@ -14,7 +14,7 @@ from PIL import Image
 
 import naive_selection as naive
 from clips import CLIPS, make_clip, painted
-from framesift import Index, Selection, export, extract, index, select
+from framesift import Index, Selection, coverage, export, extract, index, kcenter_greedy, select
 from framesift.errors import NotEnoughFramesError, UsageError
 from framesift.features.vectors import ArrayVectors
 from framesift.selection.choice import METHODS
@@ -221,12 +221,13 @@ def test_a_source_that_has_not_enough_is_set_aside(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"n": 0}, "n must be at least 1, got 0"),
-        ({"method": "foo"}, "method must be one of kmeans, .*, got 'foo'"),
+        ({"method": "foo"}, "method must be one of coverage, .*, got 'foo'"),
         ({"seed": -1}, "seed must not be negative, got -1"),
         ({"min_gap": "-3"}, "min_gap must be frames"),
         ({"min_gap": "soon"}, "min_gap must be frames"),
         ({"min_gap": "²"}, "min_gap must be frames"),
         ({"min_gap": 1.5}, "min_gap must be frames"),
+        ({"order": 0}, "order must be a whole number from 1 to 16, got 0"),
         ({"device": "tpu"}, "tpu"),
         ({"exclude": "/no/such/folder"}, "exclude: /no/such/folder is neither"),
     ],
@@ -379,6 +380,62 @@ def test_a_video_that_moved_is_known_by_its_content(tmp_path: Path) -> None:
 # Each method ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("n", "order"), [(1, 4), (7, 4), (20, 1)])
+def test_coverage_chooses_what_fs_coverage_picks(one: Index, n: int, order: int) -> None:
+    expected, distances = coverage(rows_of(one), n, order=order)
+    found = select(one, n, method="coverage", order=order)
+    assert in_order(found) == expected.tolist()
+    assert found.options["order"] == order
+    assert "order" not in select(one, n, method="uniform").options
+    assert sum(frame.score or 0 for frame in found.frames) == pytest.approx(1, abs=1e-4)
+    assert (distances == 0).sum() == n
+
+
+def test_coverage_covers_what_earlier_frames_do_not(one: Index, tmp_path: Path) -> None:
+    before = [3, 30, 31]
+    folder = empty_pictures(tmp_path, [f"a/img{number}.png" for number in before])
+    found = select(one, 15, method="coverage", exclude=folder)
+    assert in_order(found) == coverage(rows_of(one), 15, preselected=before)[0].tolist()
+    assert 0.1 < sum(frame.score or 0 for frame in found.frames) < 1
+
+
+@pytest.mark.parametrize(("n", "gap"), [(5, None), (5, 3), (12, 5), (20, 3)])
+def test_coverage_of_many_frames_draws_candidates_and_still_reaches_n(
+    one: Index, monkeypatch: pytest.MonkeyPatch, n: int, gap: int | None
+) -> None:
+    monkeypatch.setattr("framesift.selection.covers._MAX_BYTES", 0)
+    monkeypatch.setattr("framesift.selection.covers._LEAST_CANDIDATES", 12)
+    found = select(one, n, method="coverage", min_gap=gap).indices()
+    assert len(found) == n
+    assert all(b - a >= (gap or 1) for a, b in itertools.pairwise(found))
+    assert select(one, n, method="coverage", min_gap=gap).indices() == found
+
+
+@pytest.mark.parametrize("n", [2, 12, 40])
+def test_coreset_picks_what_kcenter_greedy_picks(one: Index, n: int) -> None:
+    found = in_order(select(one, n, method="coreset"))
+    assert found == kcenter_greedy(rows_of(one), n, first=found[0])[0].tolist()
+    apart = in_order(select(one, 9, method="coreset", min_gap=5))
+    for start in (1, 4):  # what is nearer than the gap to any before is passed over
+        later = [row for row in range(60) if min(abs(row - pick) for pick in apart[:start]) >= 5]
+        assert naive.k_center(rows_of(one), 1, later, apart[:start]) == [apart[start]]
+
+
+def test_coreset_with_a_gap_breaks_ties_towards_the_lowest_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = np.random.default_rng(5).choice([20, 60, 100, 140, 180], 48)
+    pictures = [np.full((48, 64, 3), level, np.uint8) for level in levels]
+    path = make_clip(tmp_path / "a.mkv", n=48, size=SIZE, codec="ffv1", pix_fmt="gray", pictures=pictures)
+    with index(path, size=8) as made:
+        for rows in (3, 7, 1024):
+            monkeypatch.setattr("framesift.features.vectors._ROWS", rows)
+            found = in_order(select(made, 9, method="coreset", min_gap=3, keep_duplicates=True))
+            for start in range(1, 9):
+                left = [r for r in range(48) if min(abs(r - pick) for pick in found[:start]) >= 3]
+                assert naive.k_center(rows_of(made), 1, left, found[:start]) == [found[start]]
+
+
 @pytest.mark.parametrize("n", [1, 2, 12, 40])
 def test_coreset_is_the_greedy_k_center(one: Index, n: int) -> None:
     assert in_order(select(one, n, method="coreset")) == naive.k_center(rows_of(one), n, range(60))
@@ -432,7 +489,7 @@ def test_kmeans_finds_every_scene(tmp_path: Path) -> None:
     ]
     path = make_clip(tmp_path / "scenes.mkv", n=len(scenes), size=SIZE, codec="ffv1", pictures=pictures)
     with index(path, size=24) as made:
-        for method in ("kmeans", "coreset"):
+        for method in ("coverage", "kmeans", "coreset"):
             assert {scenes[i] for i in select(made, 6, method=method).indices()} == set(range(6))
 
 

@@ -2,8 +2,21 @@
 
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+
+
+def blas(library: str) -> str:
+    """What OpenBLAS takes this processor for, in the copy that *library* brings."""
+    from threadpoolctl import threadpool_info
+
+    if find_spec(library) is None:
+        return "not installed"
+    import_module("scipy.linalg" if library == "scipy" else library)
+    found = [i["architecture"] for i in threadpool_info() if library in i["filepath"] and "architecture" in i]
+    return found[0] if found else "unknown BLAS"
+
 
 Lloyd = Callable[[Any, Any, int], Any]
 

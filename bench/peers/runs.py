@@ -1,4 +1,4 @@
-"""Run-length masks of pycocotools and labelformat, from masks in C order and back."""
+"""Run-length masks of pycocotools and labelformat, from masks in C order and back; hashes of xxhash."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 
-def pycocotools() -> tuple[Callable[[Any], Any], Callable[[Any], Any]] | None:
-    """Encode a mask, decode it; None where it is not installed."""
+def pycocotools() -> tuple[Callable[[Any], Any], ...] | None:
+    """Encode a mask; decode it to C order; decode one or a list as it comes, in Fortran order; decode a list to C order.
+
+    None where it is not installed.
+    """
     if find_spec("pycocotools") is None:
         return None
     from pycocotools import mask as coco
@@ -19,7 +22,10 @@ def pycocotools() -> tuple[Callable[[Any], Any], Callable[[Any], Any]] | None:
     def decode(rle: Any) -> Any:
         return np.ascontiguousarray(coco.decode(rle))
 
-    return encode, decode
+    def decode_all(rles: Any) -> Any:
+        return np.ascontiguousarray(coco.decode(rles).transpose(2, 0, 1))
+
+    return encode, decode, coco.decode, decode_all
 
 
 def labelformat() -> Callable[[Any], Any] | None:
@@ -30,3 +36,13 @@ def labelformat() -> Callable[[Any], Any] | None:
 
     encode: Callable[[Any], Any] = RLEDecoderEncoder.encode_row_wise_rle
     return encode
+
+
+def xxhash() -> Callable[[Any], int] | None:
+    """XXH3-64 of an array's bytes; None where it is not installed."""
+    if find_spec("xxhash") is None:
+        return None
+    import xxhash as library
+
+    digest: Callable[[Any], int] = library.xxh3_64_intdigest
+    return digest

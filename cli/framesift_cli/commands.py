@@ -27,6 +27,7 @@ app = typer.Typer(
 class Method(StrEnum):
     """Ways to choose."""
 
+    coverage = "coverage"
     kmeans = "kmeans"
     coreset = "coreset"
     uniform = "uniform"
@@ -89,6 +90,9 @@ Mode = Annotated[
         "others build on; keyframes: keyframes and a few more, about ten times as fast."
     ),
 ]
+Color = Annotated[
+    bool, typer.Option("--color", help="Tell frames apart by their colours too, not by brightness alone.")
+]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Read what is elsewhere by ranges, without a copy in scratch space.")
 ]
@@ -98,7 +102,7 @@ Scratch = Annotated[
 ScratchBytes = Annotated[
     str | None, typer.Option(help="Room for these copies, such as 20G; FRAMESIFT_SCRATCH_BYTES by default.")
 ]
-Device = Annotated[str, typer.Option(help="Device of the kernels: cpu.")]
+Device = Annotated[str, typer.Option(help="Device of the kernels: cpu or cuda (an NVIDIA GPU).")]
 Threads = Annotated[int | None, typer.Option(help="Threads; all cores by default.")]
 Isolate = Annotated[
     bool | None,
@@ -161,6 +165,23 @@ def select(
     keep_duplicates: Annotated[
         bool, typer.Option("--keep-duplicates", help="Exact duplicates may be chosen.")
     ] = False,
+    order: Annotated[
+        int, typer.Option(min=1, max=16, help="Of coverage: the higher, the more rare frames count.")
+    ] = 4,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Choose by LightlyOne's selection configuration (JSON), which says how many; without -n and --method.",
+        ),
+    ] = None,
+    skip_near: Annotated[
+        bool,
+        typer.Option(
+            "--skip-near",
+            help="With --config: pass over frames below its minimum distance and go on, instead of stopping.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     start: Start = None,
     stop: Stop = None,
@@ -168,6 +189,7 @@ def select(
     crop: Crop = None,
     size: Size = 64,
     decode: Mode = Decode.exact,
+    color: Color = False,
     store: Store = None,
     out: Out = "framesift-out",
     layout: Layout = LayoutName.images,
@@ -191,8 +213,8 @@ def select(
         selection = framesift.extract(
             inputs,
             n,
-            _place(out),
-            store=None if store is None else _place(store),
+            place(out),
+            store=None if store is None else place(store),
             method=method.value,
             per_source=per_source,
             seed=seed,
@@ -200,12 +222,16 @@ def select(
             exclude=exclude or None,
             at_most=at_most,
             keep_duplicates=keep_duplicates,
+            order=order,
+            config=config,
+            skip_near=skip_near,
             size=size,
             start=start,
             stop=stop,
             step=step,
             crop=crop,
             decode=decode.value,
+            color=color,
             layout=layout.value,
             context=context,
             image_format=image_format.value,
@@ -219,7 +245,7 @@ def select(
             timeout_s=timeout,
             progress=progress,
         )
-    return _show_selection(selection, out, as_json=as_json, quiet=quiet)
+    return show_selection(selection, out, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -234,6 +260,7 @@ def index(
     step: Step = 1,
     crop: Crop = None,
     decode: Mode = Decode.exact,
+    color: Color = False,
     stream: Stream = False,
     scratch: Scratch = None,
     scratch_bytes: ScratchBytes = None,
@@ -250,13 +277,14 @@ def index(
     with reporting(quiet=quiet) as progress:
         made = framesift.index(
             inputs,
-            _place(store),
+            place(store),
             size=size,
             start=start,
             stop=stop,
             step=step,
             crop=crop,
             decode=decode.value,
+            color=color,
             stream=stream,
             scratch=scratch,
             scratch_bytes=scratch_bytes,
@@ -267,9 +295,9 @@ def index(
             progress=progress,
         )
     if as_json:
-        _print_json(made.to_json())
+        print_json(made.to_json())
     elif not quiet:
-        _say(
+        say(
             f"{_count(len(made.records), 'source')}, {_count(made.n_rows, 'frame')} in {store} "
             f"({made.stats['sources_reused']:.0f} reused, {made.stats['index_s']:.1f} s)"
         )
@@ -300,7 +328,7 @@ def export(
     with reporting(quiet=quiet) as progress:
         framesift.export(
             chosen,
-            _place(out),
+            place(out),
             layout=layout.value,
             context=context,
             image_format=image_format.value,
@@ -310,7 +338,7 @@ def export(
             threads=threads,
             progress=progress,
         )
-    return _show_selection(chosen, out, as_json=as_json, quiet=quiet)
+    return show_selection(chosen, out, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -331,7 +359,7 @@ def info(
         sources, set_aside = framesift.describe(inputs)
         found = {"sources": sources, "set_aside": [{"uri": s.uri, "reason": s.reason} for s in set_aside]}
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for name, value in found.items():
             if name not in ("sources", "set_aside"):
@@ -351,14 +379,14 @@ def verify(
     import framesift
 
     with reporting(quiet=quiet) as progress:
-        found = framesift.verify(_place(store), progress=progress)
+        found = framesift.verify(place(store), progress=progress)
     if as_json:
-        _print_json(found)
+        print_json(found)
     elif not quiet:
         counts = f"{_count(found['sources'], 'source')}, {_count(found['frames'], 'frame')}"
-        _say(f"{counts}, {len(found['damaged'])} damaged")
+        say(f"{counts}, {len(found['damaged'])} damaged")
     for sentence in found["damaged"]:
-        _say(f"damaged: {sentence}")
+        say(f"damaged: {sentence}")
     return 6 if found["damaged"] else 0
 
 
@@ -374,13 +402,13 @@ def demo(
     with reporting(quiet=quiet) as progress:
         found = run(out, progress=progress)
     if as_json:
-        _print_json(found)
+        print_json(found)
     elif not quiet:
         typer.echo(found["summary"])
     return 0
 
 
-def _place(text: str) -> Path | str:
+def place(text: str) -> Path | str:
     """A folder as a path; an address as it is, for a path would lose one of its slashes."""
     return text if "://" in text else Path(text)
 
@@ -389,9 +417,10 @@ def _in(out: str, file: str) -> str:
     return f"{out.rstrip('/')}/{file}" if "://" in out else str(Path(out) / file)
 
 
-def _show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: bool) -> int:
+def show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: bool) -> int:
+    """Paths or JSON of what was chosen; the exit code."""
     if as_json:
-        _print_json(selection.to_json())
+        print_json(selection.to_json())
     else:
         for frame in selection.frames:
             if frame.file:
@@ -399,7 +428,7 @@ def _show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: b
     if not quiet:
         seconds = sum(selection.stats.get(f"{stage}_s", 0) for stage in ("index", "select", "export"))
         n_sources = len({frame.source for frame in selection.frames})
-        _say(
+        say(
             f"{_count(len(selection), 'frame')} of {_count(n_sources, 'source')} in {seconds:.1f} s; "
             f"look at {_in(out, 'contact-sheet.png')}"
         )
@@ -409,9 +438,9 @@ def _show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: b
 def _exit_code(set_aside: "list[SetAside]", warnings: list[tuple[str, list[str]]]) -> int:
     for uri, sentences in warnings:
         for sentence in sentences:
-            _say(f"warning: {uri}: {sentence}")
+            say(f"warning: {uri}: {sentence}")
     for item in set_aside:
-        _say(f"set aside: {item.uri}: {item.reason}")
+        say(f"set aside: {item.uri}: {item.reason}")
     return 3 if set_aside else 0
 
 
@@ -429,11 +458,13 @@ def _line(source: dict[str, Any]) -> str:
     return f"{source['uri']}: {source['n_frames']} frames of {size}{rate}{codec}{keys}"
 
 
-def _print_json(data: Any) -> None:
+def print_json(data: Any) -> None:
+    """One JSON object on stdout."""
     json.dump(data, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
     sys.stdout.flush()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """A line on stderr."""
     typer.echo(text.encode(errors="backslashreplace").decode(), err=True)

@@ -12,6 +12,17 @@ from typing import NoReturn
 import typer
 
 from .commands import app
+from .dlc import dlc
+from .lightning_pose import import_zip
+from .outliers import outliers
+from .sleap import suggest
+from .views import select_views
+
+app.command()(import_zip)
+app.command()(outliers)
+app.command()(suggest)
+app.command()(select_views)
+app.add_typer(dlc)
 
 
 def main() -> None:

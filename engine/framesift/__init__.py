@@ -6,59 +6,113 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import masks
+    from . import deeplabcut, lightly, masks, predictions
     from .export.exporting import export
+    from .export.lightning_project import import_zip
+    from .export.sleap import write_suggestions
+    from .features.components import PrincipalComponents, principal_components
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
+    from .outliers.choosing import Outliers, outliers
+    from .outliers.extracting import count_outliers, extract_outliers
     from .pipeline import extract
     from .progress import Progress
     from .selection.choice import select
+    from .selection.coverage import coverage, facility_location
+    from .selection.duplicates import DuplicateGroups, near_duplicates
     from .selection.kcenter import kcenter_greedy
     from .selection.kmeans import KMeans, kmeans
+    from .selection.neighbours import nearest, similarity, typicality
+    from .selection.objectives import Balance, Diversity, Weights
+    from .selection.product import product_greedy
     from .selection.result import SelectedFrame, SelectedSource, Selection, read_selection
+    from .selection.views import select_views
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Balance",
+    "Diversity",
+    "DuplicateGroups",
     "Index",
     "KMeans",
+    "Outliers",
+    "PrincipalComponents",
     "Progress",
     "SelectedFrame",
     "SelectedSource",
     "Selection",
+    "Weights",
+    "count_outliers",
+    "coverage",
+    "deeplabcut",
     "describe",
     "describe_store",
     "export",
     "extract",
+    "extract_outliers",
+    "facility_location",
+    "import_zip",
     "index",
     "kcenter_greedy",
     "kmeans",
+    "lightly",
     "masks",
+    "near_duplicates",
+    "nearest",
     "open_index",
+    "outliers",
+    "predictions",
+    "principal_components",
+    "product_greedy",
     "read_selection",
     "select",
+    "select_views",
+    "similarity",
+    "typicality",
     "verify",
+    "write_suggestions",
 ]
 
 # Each name is imported when it is first asked for: an index needs no Pillow, and k-means no decoder.
 _MODULES = {
+    "Balance": "selection.objectives",
+    "Diversity": "selection.objectives",
+    "DuplicateGroups": "selection.duplicates",
     "Index": "index",
     "KMeans": "selection.kmeans",
+    "PrincipalComponents": "features.components",
+    "Outliers": "outliers.choosing",
     "Progress": "progress",
     "SelectedFrame": "selection.result",
     "SelectedSource": "selection.result",
     "Selection": "selection.result",
+    "coverage": "selection.coverage",
+    "Weights": "selection.objectives",
+    "count_outliers": "outliers.extracting",
     "describe": "inspection",
     "describe_store": "inspection",
     "export": "export.exporting",
     "extract": "pipeline",
+    "facility_location": "selection.coverage",
+    "extract_outliers": "outliers.extracting",
+    "import_zip": "export.lightning_project",
     "index": "index",
     "kcenter_greedy": "selection.kcenter",
     "kmeans": "selection.kmeans",
+    "near_duplicates": "selection.duplicates",
+    "nearest": "selection.neighbours",
     "open_index": "index",
+    "principal_components": "features.components",
+    "product_greedy": "selection.product",
     "read_selection": "selection.result",
     "select": "selection.choice",
+    "similarity": "selection.neighbours",
+    "typicality": "selection.neighbours",
+    "outliers": "outliers.choosing",
+    "select_views": "selection.views",
     "verify": "inspection",
+    "write_suggestions": "export.sleap",
 }
 
 
@@ -85,4 +139,13 @@ def _lazily(name: str, module: str) -> property:
 for _name, _module in _MODULES.items():
     setattr(_Package, _name, _lazily(_name, _module))
 _Package.masks = property(lambda _: import_module(f"{__name__}.masks"), lambda _, value: None)  # type: ignore[attr-defined]
+_Package.lightly = property(lambda _: import_module(f"{__name__}.lightly"), lambda _, value: None)  # type: ignore[attr-defined]
+
+
+def _always(module: str) -> property:
+    return property(lambda _: import_module(f"{__name__}.{module}"), lambda _, value: None)
+
+
+for _name in ("deeplabcut", "masks", "predictions"):
+    setattr(_Package, _name, _always(_name))
 sys.modules[__name__].__class__ = _Package

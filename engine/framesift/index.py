@@ -5,14 +5,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import NothingUsableError, UsageError
-from .ingest.job import Context, IndexOptions, Job
+from .ingest.job import Context, IndexOptions
 from .ingest.running import Outcome, Running, prepare, progress_of
 from .machine import count_threads, load_kernels, warming_up
 from .positions import Position, check_order, parse_crop, parse_position
@@ -104,6 +103,7 @@ def index(
     step: int = 1,
     crop: str | tuple[int, int, int, int] | None = None,
     decode: str = "exact",
+    color: bool = False,
     device: str = "cpu",
     threads: int | None = None,
     isolate: bool | None = None,
@@ -145,14 +145,16 @@ def index(
         that something happens, frames after them, for about a tenth of the work. Frames keep their indices in
         every mode. Where a source does not allow for a mode it is decoded in full, and its record says so:
         ``decoded`` is what was done, ``warnings`` why. Images are always taken as they are.
+    color
+        Keep the colour differences U and V too, at the size of the thumbnails: frames are then told apart by
+        brightness and colour. Nothing else changes. The store takes up to three times the room.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
     threads
         Decoder threads; all cores by default.
     isolate
         Decode in a process of its own, which a file may crash or hang: that file is then set aside and the rest
-        goes on. By default where there are several sources, all on disk as the
-        store is; what is elsewhere is not isolated. It costs the start of a process.
+        goes on. By default where there are several sources. It costs the start of a process.
     timeout_s
         With *isolate*: a source that makes no progress for so many seconds is set aside.
     stream
@@ -182,7 +184,7 @@ def index(
         The store is being written by another process, the disk is full, the store is damaged.
     """
     began = time.perf_counter()
-    options = _options(size=size, start=start, stop=stop, step=step, crop=crop, decode=decode)
+    options = _options(size=size, start=start, stop=stop, step=step, crop=crop, decode=decode, color=color)
     n_threads = count_threads(threads)
     if not timeout_s > 0:
         raise UsageError(f"timeout_s must be more than 0, got {timeout_s}")
@@ -197,24 +199,33 @@ def index(
         opened, packed = _open(store, room, stack)
         with opened.writing():
             outcomes: Sequence[Outcome]
-            is_local = packed is None and all(isinstance(source.path, Path) for source in sources)
-            if is_local and (len(sources) > 1 if isolate is None else isolate):
+            share = None if packed is None else _Share(packed, sources, options)
+            copies = room if is_copied else None
+            if _is_isolated(isolate, sources):
                 from .ingest.isolation import Isolation  # late: it takes a hundredth of a second
 
                 isolation = Isolation(
-                    store=opened, options=options, device=device, threads=n_threads, timeout_s=timeout_s
+                    store=opened,
+                    options=options,
+                    device=device,
+                    threads=n_threads,
+                    timeout_s=timeout_s,
+                    room=copies,
+                    on_end=_no_one if share is None else share.send,
                 )
                 outcomes = isolation.run(sources, progress)
+                n_bytes = isolation.n_bytes
             else:
                 context = Context(opened, options, kernels, n_threads)
-                running = prepare(sources, context, room if is_copied else None)
-                if packed is not None:
-                    _share(packed, running.jobs, options)
+                running = prepare(sources, context, copies)
+                if share is not None:
+                    for job in running.jobs:
+                        job.when_done.append(share.send)
                 with warming_up(kernels):
                     running.run(lambda: _report(running, progress))
-                if packed is not None:
-                    packed.finish()
                 outcomes, n_bytes = running.jobs, running.n_bytes
+            if packed is not None:
+                packed.finish()
         made = Index(opened, [o.record for o in outcomes if o.record is not None])
         made.set_aside = set_aside + [
             SetAside(o.source.uri, o.reason) for o in outcomes if o.reason is not None
@@ -283,7 +294,7 @@ def _keep(made: Index, room: Scratch | None, packed: "PackedStore | None", stack
         room.close()
 
 
-def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOptions:
+def _options(*, size: int, step: int, decode: str, color: bool, **others: Any) -> IndexOptions:
     if not 8 <= size <= 512:
         raise UsageError(f"size must be from 8 to 512 pixels, got {size}")
     if step < 1:
@@ -294,27 +305,42 @@ def _options(*, size: int, step: int, decode: str, **others: Any) -> IndexOption
     last = None if others["stop"] is None else parse_position(others["stop"], "stop")
     check_order(first, last)
     crop = parse_crop(others["crop"])
-    return IndexOptions(size=size, start=first, stop=last, step=step, crop=crop, decode=decode)
+    return IndexOptions(
+        size=size, start=first, stop=last, step=step, crop=crop, decode=decode, color=bool(color)
+    )
 
 
-def _share(packed: "PackedStore", jobs: list[Job], options: IndexOptions) -> None:
-    """Fetch from a store in a bucket what *jobs* may reuse, and have them send there what they add."""
-    by_id = {job.source.id: job for job in jobs}
+def _is_isolated(isolate: bool | None, sources: list[Source]) -> bool:
+    """As was asked, else where there are several sources."""
+    return len(sources) > 1 if isolate is None else isolate
 
-    def is_wanted(commit: "Commit") -> bool:
-        remote = by_id[commit.id].source.remote
-        is_same = (
-            remote is None or not remote.version or commit.record.get("fingerprint") == version_digest(remote)
-        )
-        return is_same and commit.record.get("options") == options.to_json()
 
-    def send(job: Job) -> None:
-        if job.record is not None and not job.reused:
-            packed.send(job.source.id)
+class _Share:
+    """Fetches from a store in a bucket what *sources* may reuse, and sends there what is added."""
 
-    packed.fetch(filter(is_wanted, packed.commits(by_id)))
-    for job in jobs:
-        job.when_done.append(send)
+    def __init__(self, packed: "PackedStore", sources: list[Source], options: IndexOptions) -> None:
+        self._packed = packed
+        by_id = {source.id: source for source in sources}
+
+        def is_reusable(commit: "Commit") -> bool:
+            remote = by_id[commit.id].remote
+            is_same = (
+                remote is None
+                or not remote.version
+                or commit.record.get("fingerprint") == version_digest(remote)
+            )
+            return is_same and commit.record.get("options") == options.to_json()
+
+        packed.fetch(filter(is_reusable, packed.commits(by_id)))
+
+    def send(self, done: Outcome) -> None:
+        """Send a source, if it is in the store and was not before."""
+        if done.record is not None and not done.reused:
+            self._packed.send(done.source.id)
+
+
+def _no_one(_: Outcome) -> None:
+    """There is no one to tell."""
 
 
 def _report(running: Running, progress: ProgressCallback) -> None:

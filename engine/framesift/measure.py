@@ -114,6 +114,36 @@ class Meter:
             thumbnail[...] = np.rot90(unturned, turns)
         return sharpness, state
 
+    def chroma(self, frame: VideoFrame, out: U8) -> None:
+        """Write the colour differences of *frame*, which was measured, at the size of its thumbnail.
+
+        Parameters
+        ----------
+        frame
+            As decoded.
+        out : (2, h, w) uint8, written
+            Means of U, blue against luma, and of V, red: 128 is no colour, 1 and 255 are full saturation, whatever
+            the range and the depth of the video. They are of the video's own matrix.
+        """
+        reading = planes.chroma_reading_of(frame)
+        if reading is None:
+            frame = self._converter.yuv(frame)
+            reading = planes.ChromaReading((1, 2), (0, 0), 8, 1.0, 0.0, False)
+        if not reading.planes:
+            out[:] = 128
+            return
+        turns = self.view.rotation // 90
+        shape = out.shape[:0:-1] if turns % 2 else out.shape[1:]
+        unturned = np.empty((2, *shape), np.uint8) if turns else out
+        parts = unturned[None] if len(reading.planes) == 1 else unturned[:, None]
+        for at, part in zip(reading.planes, parts, strict=True):
+            plane = planes.luma(frame.planes[at], reading.depth)
+            self.kernels.chroma(plane, reading.shift, self.view.region, reading.gain, reading.bias, part)
+        if reading.red_first:
+            unturned[:] = unturned[::-1].copy()
+        if turns:
+            out[...] = np.rot90(unturned, turns, axes=(1, 2))
+
     def _prepare(self, frame: VideoFrame, found: Sequence[VideoPlane], thumbnail: U8) -> None:
         """Get ready for frames that lie in memory as this one does."""
         view = self.view

@@ -1,9 +1,11 @@
 """The whole job in one call."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from .export.exporting import check_export, export
+from .errors import UsageError
+from .export.exporting import LAYOUTS, check_export, export
 from .index import PathLike, index
 from .positions import Position
 from .progress import ProgressCallback, silent
@@ -26,12 +28,16 @@ def extract(
     exclude: PathLike | Iterable[PathLike] | None = None,
     at_most: bool = False,
     keep_duplicates: bool = False,
+    order: int = 4,
+    config: Mapping[str, Any] | PathLike | None = None,
+    skip_near: bool = False,
     size: int = 64,
     start: str | float | Position | None = None,
     stop: str | float | Position | None = None,
     step: int = 1,
     crop: str | tuple[int, int, int, int] | None = None,
     decode: str = "exact",
+    color: bool = False,
     layout: str = "images",
     context: int | None = None,
     image_format: str = "png",
@@ -47,8 +53,10 @@ def extract(
 ) -> Selection:
     """Videos in, the *n* most useful frames out, as pictures in *out*: `index`, `select` and `export`.
 
-    The options are those of the three; see there, also for what they raise. Options of all three are checked
-    before anything is decoded.
+    The options are those of the three; see there, also for what they raise. *min_gap* is the layout's own by default:
+    2 for ``"lightning-pose"``, so that no chosen frame is the next one's context. Options of all three are checked
+    before anything is decoded. With *config*, a selection configuration of LightlyOne, `lightly.select_frames`
+    chooses, and *n* and the options of `select` that it lacks are not used.
 
     Returns
     -------
@@ -63,8 +71,16 @@ def extract(
         picture_crop=picture_crop,
         threads=threads,
     )
-    check_choice(n, method, min_gap, seed)
+    if config is not None and (per_source or min_gap is not None):
+        raise UsageError("config goes neither with per_source nor with min_gap; leave them out")
+    min_gap = LAYOUTS[layout].min_gap if min_gap is None else min_gap
+    check_choice(n, method, min_gap, seed, order)
     exclude = check_excluded(exclude)
+    rules = None
+    if config is not None:
+        from .lightly.frames import read_config, select_frames
+
+        rules = read_config(config)
     with index(
         inputs,
         store,
@@ -74,6 +90,7 @@ def extract(
         step=step,
         crop=crop,
         decode=decode,
+        color=color,
         device=device,
         threads=threads,
         isolate=isolate,
@@ -83,19 +100,32 @@ def extract(
         scratch_bytes=scratch_bytes,
         progress=progress,
     ) as made:
-        selection = select(
-            made,
-            n,
-            method=method,
-            per_source=per_source,
-            seed=seed,
-            min_gap=min_gap,
-            exclude=exclude,
-            at_most=at_most,
-            keep_duplicates=keep_duplicates,
-            device=device,
-            progress=progress,
-        )
+        if rules is None:
+            selection = select(
+                made,
+                n,
+                method=method,
+                per_source=per_source,
+                seed=seed,
+                min_gap=min_gap,
+                exclude=exclude,
+                at_most=at_most,
+                keep_duplicates=keep_duplicates,
+                order=order,
+                device=device,
+                progress=progress,
+            )
+        else:
+            selection = select_frames(
+                made,
+                rules,
+                skip_near=skip_near,
+                exclude=exclude,
+                keep_duplicates=keep_duplicates,
+                seed=seed,
+                device=device,
+                progress=progress,
+            )
         export(
             selection,
             out,

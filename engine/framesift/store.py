@@ -4,6 +4,7 @@
 
     STORE/zarr.json                      schema version
     STORE/sources/<id>/thumbnails        (n, h, w) uint8
+    STORE/sources/<id>/chroma            (n, 2, h, w) uint8, see `measure.Meter.chroma`, with the option color
     STORE/sources/<id>/statistics        (n, 4) float32: luminance, contrast, sharpness, motion
     STORE/sources/<id>/content_hash      (n,) uint64
     STORE/sources/<id>/flags             (n,) uint8, see `Flag`
@@ -13,7 +14,7 @@
     STORE/progress/<id>.jsonl            while a source is being written: its chunks that are whole
     STORE/commits/<id>.json              when it is whole; without it, nothing of the source counts
 
-Row r of the first four is frame ``start + r * step`` of the source, or ``frames[r]``. One thread writes a chunk; every chunk ends
+Row r of the first five is frame ``start + r * step`` of the source, or ``frames[r]``. One thread writes a chunk; every chunk ends
 in a CRC-32C, so that a flipped bit is an error and not a wrong picture.
 """
 
@@ -98,6 +99,11 @@ class SourceRecord:
     """Rows, where they are listed in the array ``frames``."""
 
     @property
+    def color(self) -> bool:
+        """Colour differences are kept beside the thumbnails, in the array ``chroma``."""
+        return bool(self.options.get("color"))
+
+    @property
     def n_rows(self) -> int:
         """Frames in the index."""
         return len(range(self.start, self.stop, self.step)) if self.n_listed is None else self.n_listed
@@ -115,12 +121,19 @@ class Chunk:
     content_hash: npt.NDArray[np.uint64]
     flags: npt.NDArray[np.uint8]
     n_filled: int = 0
+    chroma: npt.NDArray[np.uint8] | None = None
+    """Where colour is asked for."""
 
 
 def chunk_rows(shape: tuple[int, int]) -> int:
-    """Rows of a chunk for thumbnails of *shape*: a power of two from 512 to 4096, about 1 to 4 MB."""
+    """Rows of a chunk for pictures of *shape*: a power of two from 512 to 4096, about 1 to 4 MB."""
     fitting = _CHUNK_BYTES // max(1, shape[0] * shape[1])
     return 1 << int(np.clip(fitting, 512, 4096)).bit_length() - 1
+
+
+def rows_a_chunk(shape: tuple[int, int], *, color: bool) -> int:
+    """Rows of a chunk of thumbnails of *shape*, with their colour differences if there are any."""
+    return chunk_rows((3 * shape[0], shape[1]) if color else shape)
 
 
 class Store:
@@ -246,16 +259,26 @@ class SourceWriter:
         Rows and thumbnail shape.
     key
         Everything that decides what the rows are; JSON.
+    color
+        Keep colour differences too.
     """
 
     def __init__(
-        self, store: Store, source_id: str, *, n_rows: int, shape: tuple[int, int], key: Mapping[str, Any]
+        self,
+        store: Store,
+        source_id: str,
+        *,
+        n_rows: int,
+        shape: tuple[int, int],
+        key: Mapping[str, Any],
+        color: bool = False,
     ) -> None:
         self.store = store
         self.source_id = source_id
         self.n_rows = n_rows
         self.shape = shape
-        self.rows_a_chunk = chunk_rows(shape)
+        self.color = color
+        self.rows_a_chunk = rows_a_chunk(shape, color=color)
         self._path = store.path / "sources" / source_id
         self._journal = store.path / "progress" / f"{source_id}.jsonl"
         plan = {"schema": SCHEMA_VERSION, "n_rows": n_rows, "shape": list(shape), "chunk": self.rows_a_chunk}
@@ -267,7 +290,7 @@ class SourceWriter:
                 self._create()
         lines = [header, *sorted(self.done)]  # anew, so that no line is added to a torn one
         write_atomically(self._journal, lambda file: file.write("".join(f"{x}\n" for x in lines).encode()))
-        self._arrays = {name: Array.open(self._path / name) for name in _ROW_ARRAYS}
+        self._arrays = {name: Array.open(self._path / name) for name in self._layout}
 
     def _resume(self, header: str) -> set[int]:
         try:
@@ -277,10 +300,15 @@ class SourceWriter:
         except (OSError, ValueError):
             return set()
 
+    @property
+    def _layout(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """What follows the rows in the shape of each array, and its type."""
+        chroma = {"chroma": ((2, *self.shape), "uint8")} if self.color else {}
+        return {"thumbnails": (self.shape, "uint8"), **chroma, **_ROW_ARRAYS}
+
     def _create(self) -> None:
         create_group(self._path)
-        for name, (tail, dtype) in _ROW_ARRAYS.items():
-            tail = self.shape if tail is None else tail
+        for name, (tail, dtype) in self._layout.items():
             Array.create(self._path / name, (self.n_rows, *tail), self.rows_a_chunk, dtype)
 
     @property
@@ -299,11 +327,14 @@ class SourceWriter:
             sharpness=np.zeros(n, np.float32),
             content_hash=np.zeros(n, np.uint64),
             flags=np.zeros(n, np.uint8),
+            chroma=np.full((n, 2, *self.shape), 128, np.uint8) if self.color else None,
         )
 
     def write(self, chunk: Chunk, statistics: npt.NDArray[np.float32]) -> None:
         """Store a whole chunk, then record that it is."""
         self._arrays["thumbnails"].write(chunk.number, chunk.thumbnails)
+        if chunk.chroma is not None:
+            self._arrays["chroma"].write(chunk.number, chunk.chroma)
         self._arrays["statistics"].write(chunk.number, statistics)
         self._arrays["content_hash"].write(chunk.number, chunk.content_hash)
         self._arrays["flags"].write(chunk.number, chunk.flags)
@@ -354,8 +385,7 @@ class SourceWriter:
         self._journal.unlink(missing_ok=True)
 
 
-_ROW_ARRAYS: dict[str, tuple[tuple[int, ...] | None, str]] = {
-    "thumbnails": (None, "uint8"),
+_ROW_ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
     "statistics": ((len(STATISTICS),), "float32"),
     "content_hash": ((), "uint64"),
     "flags": ((), "uint8"),
@@ -393,7 +423,7 @@ class SourceReader:
     @property
     def chunk_rows(self) -> int:
         """Rows of a chunk of `thumbnails`."""
-        return chunk_rows(self.record.thumbnail_shape)
+        return rows_a_chunk(self.record.thumbnail_shape, color=self.record.color)
 
     def thumbnails(self) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
         """First row and thumbnails of each chunk, in order."""
@@ -403,10 +433,12 @@ class SourceReader:
     def check(self) -> None:
         """Read everything, and see that the parts fit together."""
         n = self.record.n_rows
-        for _ in self.thumbnails():
-            pass
+        pictures = ("thumbnails", "chroma") if self.record.color else ("thumbnails",)
+        for start in range(0, n, self.chunk_rows):
+            for name in pictures:
+                self.read(name, start, min(start + self.chunk_rows, n))
         lengths = {name: len(self.read(name)) for name in ("statistics", "content_hash", "flags")}
-        lengths["thumbnails"] = self._array("thumbnails").shape[0]
+        lengths |= {name: self._array(name).shape[0] for name in pictures}
         wrong = [f"{name} has {length}" for name, length in lengths.items() if length != n]
         if len(self.read("pts")) != self.record.n_frames:
             wrong.append(f"pts has {len(self.read('pts'))}")

@@ -1,7 +1,7 @@
 """Compiled kernels: arrays in, arrays out. One module a device, every module with the same functions."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,10 @@ class DeviceUnavailableError(RuntimeError):
     """The device asked for cannot be used here."""
 
 
+class MissingKernelError(DeviceUnavailableError, AttributeError):
+    """A kernel has no twin on the device."""
+
+
 class PictureAt(Protocol):
     """What ``picture_at`` returns."""
 
@@ -33,7 +37,16 @@ class PictureAt(Protocol):
 class Kernels(Protocol):
     """What a device module provides; `load` returns such a module."""
 
+    CALLED_IN_THREADS: bool
+    """Whether to call a kernel from several threads, with a part of the rows each, or once with all of them."""
+    CACHED_ELEMENTS: int
+    """Numbers, 4 bytes each, that the caches of the device hold for sure."""
+
     def thumbnail(self, plane: Plane, region: Region, gain: float, bias: float, out: U8) -> None: ...
+
+    def chroma(
+        self, plane: Plane, shift: tuple[int, int], region: Region, gain: float, bias: float, out: U8
+    ) -> None: ...
 
     def sharpness(self, plane: Plane, region: Region, depth: int) -> float: ...
 
@@ -67,6 +80,10 @@ class Kernels(Protocol):
 
     def motion_energy(self, thumbnails: U8, previous: U8 | None) -> F32: ...
 
+    def difference_hash(self, thumbnails: U8) -> U64: ...
+
+    def xxh3(self, data: U8, seed: int) -> int: ...
+
     def assign(self, x: Rows, centers: F32) -> tuple[I32, F32]: ...
 
     def assign_sums(self, x: Rows, centers: F32, labels: I32, sqdist: F32) -> tuple[F64 | I64, I64]: ...
@@ -89,6 +106,10 @@ class Kernels(Protocol):
         self, x: Rows, rows: I64, centers: F32, applied: I32, sqdist: F32, nearest: I32
     ) -> int: ...
 
+    def nearest(self, x: Rows, y: Rows, first_x: int, first_y: int, keys_x: U64, keys_y: U64) -> None: ...
+
+    def lead(self, x: Rows, first: int, beyond: float, sqdist: F32, labels: I32, leaders: I64) -> int: ...
+
     def pick_farthest(
         self,
         x: Rows,
@@ -103,9 +124,67 @@ class Kernels(Protocol):
         reached: F32,
     ) -> int: ...
 
+    def pair_costs(
+        self,
+        x: Rows,
+        rows: I64,
+        clients: F32,
+        scale: float,
+        order: int,
+        out: F32,
+        first: int,
+        mirror: bool,
+    ) -> None: ...
+
+    def cost_gains(self, costs: F32, rows: I64, near: F32, weights: F32) -> F64: ...
+
+    def swap_changes(
+        self,
+        costs: F32,
+        rows: I64,
+        near: F32,
+        second: F32,
+        slot: I32,
+        weights: F32,
+        removal: F64,
+        only: I32,
+    ) -> tuple[F64, I32]: ...
+
+    def nearest_two(
+        self, picked: F32, replaced: int, base: F32, near: F32, second: F32, slot: I32, other: I32
+    ) -> None: ...
+
+    def product_scores(
+        self,
+        added: F32,
+        sums: F64,
+        strengths: F64,
+        labels: I32,
+        tables: F64,
+        closed: U8,
+        rows: slice,
+        scores: F64,
+    ) -> int: ...
+
+    def balance_logs(self, rows: F32, sums: F64, target: F64) -> F64: ...
+
+    def put(self, x: Any) -> Rows: ...
+
+    def get(self, x: Any) -> Rows: ...
+
+    def take(self, x: Rows, rows: I64) -> Rows: ...
+
+    def is_finite(self, x: Rows) -> bool: ...
+
+    def arma_filter(self, y: F64, ar: F64, ma: F64) -> tuple[F64, F64, float, float]: ...
+
+    def arma_errors(self, y: F64, ar: F64, ma: F64) -> F64: ...
+
     def rle_encode(self, mask: U8, columns: bool) -> I64: ...
 
     def rle_decode(self, counts: I64, mask: U8, columns: bool) -> None: ...
+
+    def rle_decode_batch(self, counts: I64, offsets: I64, masks: U8, columns: bool, zeroed: bool) -> None: ...
 
     def rle_value_changes(self, values: npt.NDArray[Any], start: int, back: int) -> I64: ...
 
@@ -128,7 +207,7 @@ def load(device: str) -> Kernels:
     Raises
     ------
     DeviceUnavailableError
-        *device* is ``"cuda"`` and its kernels or its GPU are missing.
+        *device* is ``"cuda"``, and a GPU, its driver or Numba's CUDA target is missing.
     ValueError
         *device* is anything else.
     """
@@ -137,5 +216,19 @@ def load(device: str) -> Kernels:
 
         return cpu
     if device == "cuda":
-        raise DeviceUnavailableError("device 'cuda' has no kernels in this version; use device='cpu'")
+        return _cuda()
     raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
+
+
+def _cuda() -> Kernels:
+    try:
+        from . import cuda
+    except ImportError as e:
+        raise DeviceUnavailableError(
+            f"device 'cuda' needs Numba's CUDA target, which cannot be imported ({e}): install it with "
+            "pip install 'framesift[cuda]', or use device='cpu'"
+        ) from None
+    cuda.require()
+    return cast(
+        Kernels, cuda
+    )  # those without a twin yet raise MissingKernelError; tests/test_kernels_layout.py lists them

@@ -80,7 +80,7 @@ def export(
     picture_crop
         Write only this rectangle, x1, x2, y1, y2 in shown pixels, as DeepLabCut does for cropped videos.
     device
-        Of the kernels that check the frames: ``"cpu"``.
+        Of the kernels that check the frames: ``"cpu"`` or ``"cuda"``.
     threads
         All cores by default.
     inputs

@@ -21,6 +21,8 @@ class Layout:
     path: Callable[[str, SelectedSource, int, str], Path]
     """Path of a picture below the output folder, from the folder name of its source (unique), the source, the
     frame index and the suffix."""
+    min_gap: int | None = None
+    """Least distance in frames of two chosen ones of a video, unless told otherwise."""
     finish: Finish = lambda *_: None
 
 

@@ -5,6 +5,7 @@
     labeled-data/<video>/img00000143.png        chosen frames, and two on either side
     labeled-data/<video>/selected_frames.csv    names of the chosen ones, no header
     zips/<video>.zip                            the same files, flat
+    CollectedData….unlabeled.jsonl              the queue, in a project of the newer app (project.yaml)
 """
 
 import zipfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from ..files import write_atomically
 from ..selection.result import SelectedSource
 from .layout import Layout
+from .lightning_project import enqueue, find_project
 
 
 def _path(folder: str, source: SelectedSource, index: int, suffix: str) -> Path:
@@ -25,6 +27,9 @@ def _finish(out: Path, pictures: dict[str, list[Path]], chosen: dict[str, list[P
         text = "".join(f"{path.name}\n" for path in sorted(chosen[folder]))
         write_atomically(table, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
         _zip(out / "zips" / f"{folder}.zip", [*sorted(paths), table])
+    project = find_project(out)
+    if project is not None:
+        enqueue(project, chosen)
 
 
 def _zip(path: Path, members: list[Path]) -> None:
@@ -38,4 +43,4 @@ def _zip(path: Path, members: list[Path]) -> None:
     write_atomically(path, write)
 
 
-LIGHTNING_POSE = Layout(name="lightning-pose", context=2, path=_path, finish=_finish)
+LIGHTNING_POSE = Layout(name="lightning-pose", context=2, min_gap=2, path=_path, finish=_finish)

@@ -15,6 +15,7 @@ from PIL import Image
 from framesift_kernels import Kernels
 
 from ..errors import IntegrityError, SourceError
+from ..ingest.decoders import Decoders
 from ..ingest.images import UNREADABLE, image_hash, open_image, open_images
 from ..measure import content_hash
 from ..remote.address import is_uri, parse_address
@@ -113,6 +114,7 @@ class VideoPictures:
     threads: int = 1
     shortcuts: Mapping[str, str] = field(default_factory=dict)
     """Decoder options that the hashes go with."""
+    _decoders: Decoders = field(default_factory=Decoders, init=False)
 
     def write(self, segment: Segment | None, frames: list[int], sink: Sink) -> list[int]:
         """Decode *frames* (increasing) of one segment and hand them to *sink*; return those that failed.
@@ -168,10 +170,10 @@ class VideoPictures:
         """
         missing = list(frames)
         with (
-            open_video(self.source.path, threads=threads, shortcuts=shortcuts) as (container, stream),
+            self._decoder(segment, threads, shortcuts or {}) as decoder,
             contextlib.suppress(SegmentMismatchError),
         ):
-            for index, frame in self._decoded(Decoder(container, stream), segment, frames, sparse):
+            for index, frame in self._decoded(decoder, segment, frames, sparse):
                 if index != missing[0]:
                     continue
                 known = None if proof is None else self.hashes.get(index)
@@ -182,6 +184,17 @@ class VideoPictures:
                 if not missing:
                     break
         return missing
+
+    @contextlib.contextmanager
+    def _decoder(
+        self, segment: Segment | None, threads: int, shortcuts: Mapping[str, str]
+    ) -> Iterator[Decoder]:
+        """A decoder: for a segment of a file the one that this thread has open, since opening an hour takes a while."""
+        if segment is not None and isinstance(self.source.path, Path):
+            yield self._decoders.get(self, self.source.path, shortcuts)
+            return
+        with open_video(self.source.path, threads=threads, shortcuts=shortcuts) as (container, stream):
+            yield Decoder(container, stream)
 
     def _decoded(
         self, decoder: Decoder, segment: Segment | None, frames: list[int], sparse: bool

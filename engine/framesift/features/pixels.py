@@ -19,7 +19,8 @@ _IN_MEMORY_BYTES = 256 << 20
 
 @dataclass(slots=True)
 class Pixels:
-    """The thumbnails of some sources of an index, one flattened row a frame.
+    """The thumbnails of some sources of an index, one flattened row a frame: luma, then the colour
+    differences where all of the sources have them.
 
     Up to 256 MB are kept in memory; beyond that every pass reads the store, chunk by chunk. Sources whose
     thumbnails differ in shape are brought, by area averaging, to the smallest height and width among them.
@@ -41,19 +42,30 @@ class Pixels:
         return min(h for h, _ in shapes), min(w for _, w in shapes)
 
     @property
+    def has_color(self) -> bool:
+        """All of the sources have colour differences."""
+        return all(self.index.records[s].color for s in self.sources)
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and dimensions."""
         height, width = self.picture_shape
-        return sum(self.index.records[s].n_rows for s in self.sources), height * width
+        n_planes = 3 if self.has_color else 1
+        return sum(self.index.records[s].n_rows for s in self.sources), n_planes * height * width
 
-    def blocks(self) -> Iterator[tuple[int, Rows]]:
-        """First row and rows of each block, in order."""
+    @property
+    def in_memory(self) -> U8 | None:
+        """All rows, if they may lie in memory."""
         n, d = self.shape
         if self._cache is None and n * d <= _IN_MEMORY_BYTES:
             self._cache = np.empty((n, d), np.uint8)
             for start, block in self._read():
                 self._cache[start : start + len(block)] = block
-        if self._cache is None:
+        return self._cache
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """First row and rows of each block, in order."""
+        if self.in_memory is None or self._cache is None:
             yield from self._read()
             return
         for _, _, start, stop in self._chunks():
@@ -61,21 +73,24 @@ class Pixels:
 
     def take(self, rows: I64) -> Rows:
         """Some rows; *rows* increase."""
-        n, d = self.shape
-        if n * d > _IN_MEMORY_BYTES:
-            return take_from_blocks(self._read(rows), rows)
-        return take_from_blocks(self.blocks(), rows) if self._cache is None else self._cache[rows]
+        whole = self.in_memory
+        return take_from_blocks(self._read(rows), rows) if whole is None else whole[rows]
 
     def _read(self, rows: I64 | None = None) -> Iterator[tuple[int, U8]]:
         """The store's chunks; with *rows* only those that some of them lie in."""
-        height, width = self.picture_shape
         for reader, offset, start, stop in self._chunks():
             if rows is not None and np.equal(*np.searchsorted(rows, (start, stop))):
                 continue
-            thumbnails = reader.read("thumbnails", start - offset, stop - offset)
-            if thumbnails.shape[1:] != (height, width):
-                thumbnails = self._resized(thumbnails, height, width)
-            yield start, thumbnails.reshape(len(thumbnails), -1)
+            yield start, self._rows(reader, start - offset, stop - offset)
+
+    def _rows(self, reader: "SourceReader", start: int, stop: int) -> U8:
+        """Some rows of one source."""
+        rows = self._resized(reader.read("thumbnails", start, stop))
+        if not self.has_color:
+            return rows
+        chroma: U8 = reader.read("chroma", start, stop)
+        differences = self._resized(chroma.reshape(-1, *chroma.shape[2:])).reshape(len(chroma), -1)
+        return np.concatenate([rows, differences], axis=1)
 
     def _chunks(self) -> Iterator[tuple["SourceReader", int, int, int]]:
         """Reader and first row of the source, first row of the chunk and the row after its last, of each chunk."""
@@ -86,9 +101,13 @@ class Pixels:
                 yield reader, offset, offset + start, offset + min(start + reader.chunk_rows, n)
             offset += n
 
-    def _resized(self, thumbnails: U8, height: int, width: int) -> U8:
-        small = np.empty((len(thumbnails), height, width), np.uint8)
-        region = (0, thumbnails.shape[2], 0, thumbnails.shape[1])
-        for picture, out in zip(thumbnails, small, strict=True):
+    def _resized(self, pictures: U8) -> U8:
+        """(n, d) pictures of the size of all, flattened."""
+        height, width = self.picture_shape
+        if pictures.shape[1:] == (height, width):
+            return pictures.reshape(len(pictures), -1)
+        small = np.empty((len(pictures), height, width), np.uint8)
+        region = (0, pictures.shape[2], 0, pictures.shape[1])
+        for picture, out in zip(pictures, small, strict=True):
             self.kernels.thumbnail(picture, region, 1.0, 0.0, out)
-        return small
+        return small.reshape(len(small), -1)

@@ -5,15 +5,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from framesift_kernels import I64, Rows
+from framesift_kernels import I64, Kernels, Rows
 
 from ..machine import count_threads
 
 T = TypeVar("T")
+
+_ROWS, _STORED_ROWS = 1024, 4096
+"""Of a block of vectors in memory, and of ones in a store."""
 
 
 class Vectors(Protocol):
@@ -22,6 +26,10 @@ class Vectors(Protocol):
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and dimensions."""
+
+    @property
+    def in_memory(self) -> Rows | None:
+        """All rows, if they may lie in memory."""
 
     def blocks(self) -> Iterator[tuple[int, Rows]]:
         """First row and rows of each block, in order."""
@@ -41,6 +49,11 @@ class ArrayVectors:
     def shape(self) -> tuple[int, int]:
         """Rows and dimensions."""
         return self.array.shape[0], self.array.shape[1]
+
+    @property
+    def in_memory(self) -> Rows | None:
+        """All rows."""
+        return self.array
 
     def blocks(self) -> Iterator[tuple[int, Rows]]:
         """First row and rows of each block, in order."""
@@ -65,6 +78,12 @@ class Subset:
         """Rows and dimensions."""
         return len(self.rows), self.vectors.shape[1]
 
+    @property
+    def in_memory(self) -> Rows | None:
+        """All rows, if they may lie in memory: a copy, unless they are all there are."""
+        whole = self.vectors.in_memory
+        return whole if whole is None or len(self.rows) == len(whole) else whole[self.rows]
+
     def blocks(self) -> Iterator[tuple[int, Rows]]:
         """First row and rows of each block, in order."""
         for start, block in self.vectors.blocks():
@@ -75,6 +94,47 @@ class Subset:
     def take(self, rows: I64) -> Rows:
         """Some rows; *rows* increase."""
         return self.vectors.take(self.rows[rows])
+
+
+class Table:
+    """Vectors read by slices of rows."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+        self._lock = Lock()
+        self.shape = vectors.shape
+        self.in_memory = vectors.in_memory
+        """All rows, if they lie in memory."""
+        first = vectors.take(np.arange(1)) if self.in_memory is None else self.in_memory
+        self.dtype = first.dtype
+
+    @property
+    def slices(self) -> list[slice]:
+        """The blocks: from a store about a chunk each."""
+        n, step = self.shape[0], _STORED_ROWS if self.in_memory is None else _ROWS
+        return [slice(start, min(start + step, n)) for start in range(0, n, step)]
+
+    def read(self, rows: slice) -> Rows:
+        """Some rows."""
+        if self.in_memory is not None:
+            return self.in_memory[rows]
+        with self._lock:
+            return self._vectors.take(np.arange(rows.start, rows.stop))
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """First row and rows of each block, in order."""
+        for rows in self.slices:
+            yield rows.start, self.read(rows)
+
+    def take(self, rows: I64) -> Rows:
+        """Some rows, in any order."""
+        if self.in_memory is not None:
+            return self.in_memory[rows]
+        if not len(rows):
+            return np.empty((0, self.shape[1]), self.dtype)
+        increasing, back = np.unique(rows, return_inverse=True)
+        with self._lock:
+            return self._vectors.take(increasing)[back]
 
 
 def take_from_blocks(blocks: Iterator[tuple[int, Rows]], rows: I64) -> Rows:
@@ -108,6 +168,13 @@ def in_threads(function: Callable[[slice], T], n: int, block: int = 4096) -> lis
     if len(slices) < 2:
         return [function(s) for s in slices]
     return list(_threads().map(function, slices))
+
+
+def in_calls(kernels: Kernels, function: Callable[[slice], T], n: int, block: int = 4096) -> list[T]:
+    """`in_threads` on a CPU; a GPU takes all at once. For what does not depend on the slices."""
+    if kernels.CALLED_IN_THREADS:
+        return in_threads(function, n, block)
+    return [function(slice(0, n))] if n else []
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import IO, Protocol
 import numpy as np
 from PIL import Image, ImageOps
 
-from framesift_kernels import U8, Kernels
+from framesift_kernels import U8, Kernels, Region
 
 from ..errors import SourceError
 from ..measure import View, make_view
@@ -167,7 +167,12 @@ class ImagesJob(Job):
         self.n_total = len(self.window)
         key = self.resume_key(content, self.window)
         writer = SourceWriter(
-            self.context.store, self.source.id, n_rows=len(self.window), shape=self.view.shape, key=key
+            self.context.store,
+            self.source.id,
+            n_rows=len(self.window),
+            shape=self.view.shape,
+            key=key,
+            color=options.color,
         )
         self.rows = Rows(writer, self.context.kernels)
         self.pts = pts
@@ -200,6 +205,8 @@ class ImagesJob(Job):
                     image = open_image(images.read(self.window[row]))
                     measured = _measure(image, self.view, self.context.kernels, chunk.thumbnails[at])
                     chunk.sharpness[at], chunk.content_hash[at] = measured
+                    if chunk.chroma is not None:
+                        _measure_chroma(image, self.view, self.context.kernels, chunk.chroma[at])
                     chunk.flags[at] = Flag.KEYFRAME
                 except UNREADABLE:
                     chunk.flags[at] = Flag.DAMAGED
@@ -233,11 +240,7 @@ class ImagesJob(Job):
 
 def _measure(image: Image.Image, view: View, kernels: Kernels, thumbnail: U8) -> tuple[float, int]:
     """Thumbnail (written), sharpness and content hash of an image; see `measure.Meter.measure`."""
-    x1, x2, y1, y2 = view.region
-    if (image.width, image.height) != (view.width, view.height):
-        if view.region != (0, view.width, 0, view.height):
-            raise SourceError(f"the crop is for {view.width}x{view.height}, the image has {image.size}")
-        x1, x2, y1, y2 = 0, image.width, 0, image.height
+    x1, x2, y1, y2 = _region(image, view)
     if image.mode.startswith("I;16") or image.mode == "I":
         grey = np.asarray(image).astype(np.uint16)
         depth, gain = 16, 255 / 65535
@@ -249,6 +252,25 @@ def _measure(image: Image.Image, view: View, kernels: Kernels, thumbnail: U8) ->
     kernels.thumbnail(grey, (x1, x2, y1, y2), gain, 0.0, thumbnail)
     sharpness = kernels.sharpness(grey, (x1, x2, y1, y2), depth)
     return sharpness, image_hash(image, kernels)
+
+
+def _measure_chroma(image: Image.Image, view: View, kernels: Kernels, out: U8) -> None:
+    """Colour differences (written) of an image that was measured; see `measure.Meter.chroma`."""
+    if image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;16"):
+        out[:] = 128
+        return
+    rgb = image if image.mode in ("RGB", "YCbCr") else image.convert("RGB")
+    for one, part in zip(rgb.convert("YCbCr").split()[1:], out[:, None], strict=True):
+        kernels.chroma(np.array(one), (0, 0), _region(image, view), 1.0, 0.0, part)
+
+
+def _region(image: Image.Image, view: View) -> Region:
+    """What is looked at of an image, which may have another size than the first."""
+    if (image.width, image.height) == (view.width, view.height):
+        return view.region
+    if view.region != (0, view.width, 0, view.height):
+        raise SourceError(f"the crop is for {view.width}x{view.height}, the image has {image.size}")
+    return 0, image.width, 0, image.height
 
 
 def image_hash(image: Image.Image, kernels: Kernels) -> int:

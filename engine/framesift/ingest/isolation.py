@@ -9,20 +9,24 @@ set aside, the worker is killed, and another goes on with the rest.
 import contextlib
 import pickle
 import queue
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import ResourceError
-from ..progress import ProgressCallback
+from ..progress import Progress, ProgressCallback
+from ..remote.scratch import Scratch
 from ..sources import Source
 from ..store import SourceRecord, Store
 from .job import IndexOptions
+from .relay import Answerer, portable
 from .running import biggest_first, progress_of
 from .worker import Order
 
@@ -62,6 +66,15 @@ class Isolation:
     threads: int
     timeout_s: float
     """A source that makes no progress for so long is set aside."""
+    room: Scratch | None = None
+    """For copies of what is elsewhere; None: it is streamed."""
+    on_end: Callable[[IsolatedJob], None] = lambda _: None
+    """Called when a source is in the store."""
+    n_bytes: int = 0
+    """Bytes of copies that have come."""
+    _fetched: tuple[int, int] = (0, 0)
+    """Of the worker at hand, and what it is to fetch."""
+    _answerer: Answerer | None = field(default=None, init=False)
 
     def run(self, sources: Sequence[Source], progress: ProgressCallback) -> list[IsolatedJob]:
         """Index *sources* into the store, which this process holds for writing.
@@ -72,6 +85,12 @@ class Isolation:
             No worker can be started, or the disk is full.
         """
         jobs = [IsolatedJob(source) for source in sources]
+
+        def tick() -> None:
+            if self._fetched[1]:
+                progress(Progress(stage="download", done=self._fetched[0], total=self._fetched[1]))
+            progress(progress_of(jobs))
+
         suspects: list[IsolatedJob] = []
         n_false_starts = 0
         while waiting := [job for job in biggest_first(jobs) if not job.ended]:
@@ -80,7 +99,7 @@ class Isolation:
             for job in batch:
                 job.begun_before |= job.begun
                 job.begun = False
-            death = self._round(batch, lambda: progress(progress_of(jobs)))
+            death = self._round(batch, tick)
             if death is None:
                 continue
             touched = [job for job in batch if job.begun and not job.ended]
@@ -95,16 +114,9 @@ class Isolation:
 
     def _round(self, batch: list[IsolatedJob], tick: Callable[[], None]) -> str | None:
         """Have one worker index *batch*. Returns how it died; None if it ended well, or was ended for a cause."""
-        worker = _Worker(
-            Order(
-                sources=[job.source for job in batch],
-                store=self.store.path,
-                options=self.options,
-                device=self.device,
-                threads=self.threads,
-            )
-        )
-        with worker:
+        sources = [job.source for job in batch]
+        with self._copies() as folder, _Worker(self._order(sources, folder)) as worker:
+            self._answerer = worker.answer(sources)
             heard = time.monotonic()
             while True:
                 message = worker.next(_TICK_S)
@@ -119,6 +131,31 @@ class Isolation:
                     return f"hung for {self.timeout_s:g} s"
                 tick()
 
+    def _order(self, sources: list[Source], folder: Path | None) -> Order:
+        return Order(
+            sources=[portable(source) for source in sources],
+            store=self.store.path,
+            options=self.options,
+            device=self.device,
+            threads=self.threads,
+            room=folder,
+            room_bytes=0 if self.room is None else self.room.max_bytes,
+        )
+
+    @contextlib.contextmanager
+    def _copies(self) -> Iterator[Path | None]:
+        """A folder for the copies of one worker, which may die before it has deleted them."""
+        if self.room is None:
+            yield None
+            return
+        folder = self.room.path / "copies"
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            self.n_bytes, self._fetched = self.n_bytes + self._fetched[0], (0, 0)
+
     def _take(self, batch: list[IsolatedJob], message: tuple[Any, ...]) -> bool:
         """Note what a worker says; True if it is to be killed."""
         kind, *values = message
@@ -130,6 +167,12 @@ class Isolation:
             job.reason, job.reused = reason, reused and not job.begun_before
             if reason is None:
                 job.record = self.store.record(job.source.id)
+                self.on_end(job)
+        elif kind == "fetched":
+            self._fetched = values[0], values[1]
+        elif kind == "read":
+            assert self._answerer is not None
+            self._answerer.ask(*values)
         elif kind == "failed":
             raise values[0]
         else:
@@ -154,6 +197,7 @@ class _Worker:
 
     def __init__(self, order: Order) -> None:
         self._order = order
+        self._answerer: Answerer | None = None
         self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
 
     def __enter__(self) -> "_Worker":
@@ -170,9 +214,17 @@ class _Worker:
             self._process.stdin.flush()
         return self
 
+    def answer(self, sources: Sequence[Source]) -> Answerer:
+        """What answers when it asks for bytes of a file object."""
+        assert self._process.stdin is not None
+        self._answerer = Answerer(sources, self._process.stdin)
+        return self._answerer
+
     def __exit__(self, *_: object) -> None:
         """End it: in peace if it can be, for what is half done is resumed by another run."""
         assert self._process.stdin is not None
+        if self._answerer is not None:
+            self._answerer.close()
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:

@@ -36,6 +36,8 @@ class IndexOptions:
     """x1, x2, y1, y2 in shown pixels."""
     decode: str
     """How frames are decoded, and which: a name of `index.DECODE_MODES`."""
+    color: bool = False
+    """Keep colour differences beside the thumbnails."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is kept in commit records."""
@@ -46,6 +48,7 @@ class IndexOptions:
             "step": self.step,
             "crop": None if self.crop is None else list(self.crop),
             "decode": self.decode,
+            **({"color": True} if self.color else {}),  # without it as before there was colour
         }
 
     @property

@@ -61,8 +61,11 @@ def wanted(given: npt.NDArray[np.int64], window: range) -> Frames:
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class Measured:
+    """All that is kept of a frame."""
+
     thumbnail: npt.NDArray[np.uint8]
+    chroma: npt.NDArray[np.uint8] | None
     sharpness: float
     content_hash: int
     flags: int
@@ -72,29 +75,29 @@ class _Measured:
 class Keyframes:
     """Keyframes measured before it is known which row is theirs: at most 64 MB of thumbnails."""
 
-    _measured: dict[int, _Measured] = field(default_factory=dict)
+    _measured: dict[int, Measured] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @staticmethod
-    def fit(n: int, shape: tuple[int, int]) -> bool:
+    def fit(n: int, shape: tuple[int, int], *, color: bool = False) -> bool:
         """So many thumbnails may be kept."""
-        return n * shape[0] * shape[1] <= _RETAINED_BYTES
+        return n * shape[0] * shape[1] * (3 if color else 1) <= _RETAINED_BYTES
 
     def __contains__(self, frame: int) -> bool:
         return frame in self._measured
 
-    def keep(
-        self, frame: int, thumbnail: npt.NDArray[np.uint8], sharpness: float, content_hash: int, flags: int
-    ) -> None:
+    def keep(self, frame: int, measured: Measured) -> None:
         """Remember what was measured of one frame."""
         with self._lock:
-            self._measured[frame] = _Measured(thumbnail, sharpness, content_hash, flags)
+            self._measured[frame] = measured
 
     def put(self, frame: int, chunk: Chunk, at: int) -> None:
         """Write what was measured of *frame* into a row."""
         found = self._measured.pop(frame)
         chunk.thumbnails[at], chunk.flags[at] = found.thumbnail, found.flags
         chunk.sharpness[at], chunk.content_hash[at] = found.sharpness, found.content_hash
+        if chunk.chroma is not None and found.chroma is not None:
+            chunk.chroma[at] = found.chroma
 
     def distances(self) -> npt.NDArray[np.int64]:
         """(n - 1,) sums of squared differences between the thumbnails of neighbours."""

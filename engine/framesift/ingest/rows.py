@@ -64,6 +64,7 @@ class Rows:
             n = n_rows - chunk.start
             chunk.thumbnails, chunk.sharpness = chunk.thumbnails[:n], chunk.sharpness[:n]
             chunk.content_hash, chunk.flags = chunk.content_hash[:n], chunk.flags[:n]
+            chunk.chroma = None if chunk.chroma is None else chunk.chroma[:n]
             self._store(chunk)
         self._chunks.clear()
         for row in range(self.writer.rows_a_chunk, n_rows, self.writer.rows_a_chunk):

@@ -13,12 +13,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
-from ..measure import Meter, View, make_view
+from ..measure import Meter, View, content_hash, make_view
 from ..sources import Fingerprint
 from ..store import Flag, SourceRecord, SourceWriter
-from ..video.container import fraction, open_video
+from ..video.container import can_thread, fraction, open_video
 from ..video.decode import Decoder
 from ..video.packets import PacketIndex, read_packets
+from ..video.planes import Converter
 from ..video.references import reference_reader
 from .decoders import Decoders
 from .job import Job
@@ -29,6 +30,7 @@ from .rows import Cursor, Rows
 Pts = npt.NDArray[np.int64]
 
 DAMAGED = "damaged packets"
+_UNLIKE = "decoded from a keyframe it gives other frames"
 _OTHERS = "its packets promise other frames than come out"
 _NO_PTS = -(1 << 63)
 
@@ -62,6 +64,12 @@ class SequentialJob(Job):
         """Frames that the mode gives of the whole video; None: all."""
         self._mismatch = ""
         self._is_damaged = self._is_suspect = False
+        self._hidden: set[int | None] = set()
+        """pts of frames whose damage the decoder hid."""
+        self._alone: tuple[int, int] | None = None
+        """Index and content hash of a frame that was decoded from its keyframe, the hash -1 where it cannot be."""
+        self._is_unlike = False
+        """It was another frame than in sequence."""
 
     def _probe(self, decoder: Decoder) -> None:
         stream = decoder.stream
@@ -85,6 +93,8 @@ class SequentialJob(Job):
         options = self.context.options
         self.view = make_view(first.width, first.height, first.rotation, options.crop, options.size)
         self._view = self.view
+        self._hides_damage = decoder.hides_damage
+        self._can_thread = can_thread(stream.codec_context)
         self._reorders = stream.codec_context.reorder_depth > 0
         self.time_base = fraction(stream.time_base) or Fraction(1)
         self.facts = {
@@ -104,6 +114,7 @@ class SequentialJob(Job):
             n_rows=len(self.frames),
             shape=self.view.shape,
             key=self.resume_key(self.content, self.window, self.frames, self.mode),
+            color=self.context.options.color,
         )
         self.rows = Rows(writer, self.context.kernels)
 
@@ -127,7 +138,9 @@ class SequentialJob(Job):
             return
         chunk, at = cursor.at(row)
         chunk.sharpness[at], chunk.content_hash[at] = meter.measure(frame, chunk.thumbnails[at])
-        chunk.flags[at] = flags_of(frame)
+        if chunk.chroma is not None:
+            meter.chroma(frame, chunk.chroma[at])
+        chunk.flags[at] = flags_of(frame) | Flag.DAMAGED * (frame.pts in self._hidden)
         self.n_done += 1
 
     def _whole(self) -> Iterable[Task]:
@@ -175,6 +188,7 @@ class SequentialJob(Job):
             stream,
         ):
             decoder = Decoder(container, stream)
+            self._hidden = decoder.damaged_pts
             for frame in decoder.sequence(self._needed):
                 is_damaged |= frame.is_corrupt
                 n_frames += 1
@@ -203,6 +217,9 @@ class SequentialJob(Job):
             if self.context.stopping.is_set():
                 break
             seen.append(_pts(frame))
+            if self._alone is not None and index == self._alone[0]:
+                found = content_hash(frame, self.context.kernels, Converter())
+                self._is_unlike = found != self._alone[1]
             self._measure(meter, cursor, index, frame)
         else:
             cursor.close()
@@ -211,7 +228,8 @@ class SequentialJob(Job):
     # The end -------------------------------------------------------------------------------------------------
 
     def _finish(self, pts: Pts) -> Iterable[Task]:
-        doubt = self.packets.doubt or (DAMAGED if self._is_damaged else self._mismatch)
+        # Of what was tried nothing may show that another number of threads would not have tried.
+        doubt = self.packets.doubt or (DAMAGED if self._is_damaged else _UNLIKE if self._is_unlike else "")
         if not doubt and not np.array_equal(pts, self.packets.pts):
             doubt = _OTHERS
         seekable = not doubt

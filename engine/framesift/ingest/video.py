@@ -12,7 +12,7 @@ from ..video.decode import Decoder, SegmentMismatchError
 from ..video.packets import merge
 from ..video.plan import KeyframePlan, Part, parts
 from ..video.planes import Converter
-from .modes import Keyframes, row_of, shortcuts_for, wanted
+from .modes import Keyframes, Measured, row_of, shortcuts_for, wanted
 from .pool import Task
 from .rows import Cursor
 from .sequential import DAMAGED, SequentialJob, flags_of
@@ -35,9 +35,10 @@ class VideoJob(SequentialJob):
         self._seam = -1
         self._seam_hashes: set[int] = set()
         self._probe(self._decoders.get(self, self.source.path, {}))
-        self._is_damaged = self._is_suspect = self.packets.is_damaged
-        if not self.packets.segments:
-            self._give_up(self.packets.doubt)
+        self._is_damaged = self.packets.is_damaged
+        self._is_suspect = self._is_damaged or self._hides_damage
+        if not self.packets.segments or self._hides_damage:
+            self._give_up(self.packets.doubt or "damage to it would not show")
             return [self.guard(self._whole)]
         self.window = self.context.options.window(*self._clock(self.packets.pts))
         if self.mode == "fast":
@@ -74,7 +75,7 @@ class VideoJob(SequentialJob):
         self._given = np.empty(0, np.int64)
         if plan.can_check_seam:
             self._seam = plan.keyframes[1].start
-        if not Keyframes.fit(len(plan.keyframes), self.view.shape):
+        if not Keyframes.fit(len(plan.keyframes), self.view.shape, color=self.context.options.color):
             return self._launch(plan.with_more(None))
         keys = plan.keys
         batches = [keys[at : at + _FRAMES_A_TASK] for at in range(0, len(keys), _FRAMES_A_TASK)]
@@ -95,7 +96,10 @@ class VideoJob(SequentialJob):
                 self._check_seam(frame)
             thumbnail = np.empty(self.view.shape, np.uint8)
             sharpness, state = meter.measure(frame, thumbnail)
-            self._keyframes.keep(index, thumbnail, sharpness, state, flags_of(frame))
+            chroma = np.empty((2, *self.view.shape), np.uint8) if self.context.options.color else None
+            if chroma is not None:
+                meter.chroma(frame, chroma)
+            self._keyframes.keep(index, Measured(thumbnail, chroma, sharpness, state, flags_of(frame)))
 
     # Parts ---------------------------------------------------------------------------------------------------
 
@@ -134,7 +138,9 @@ class VideoJob(SequentialJob):
         """The last source's few segments may leave threads idle; then frame threads over all of it do better."""
         threads = self.context.threads
         assert self.context.pool is not None
-        if threads == 1 or self.context.pool.has_roots or self.rows.writer.done or self.mode == "keyframes":
+        if threads == 1 or not self._can_thread or self.mode == "keyframes":
+            return False
+        if self.context.pool.has_roots or self.rows.writer.done:
             return False
         loads = [0] * threads
         for segment, _ in left:  # in the order in which the pool takes them
@@ -161,6 +167,26 @@ class VideoJob(SequentialJob):
                 self._give_up(self._mismatch)
             return [self.guard(self._whole)]
         return then()
+
+    def _whole(self) -> Iterable[Task]:
+        """Decode the video from its beginning, and see whether a keyframe gives the same frame by itself."""
+        cut = self._cut() if self.packets.segments and not self._is_suspect else []
+        if len(cut) > 1:
+            self._alone = cut[1].segment.start, self._hash_alone(cut[1])
+        return super()._whole()
+
+    def _hash_alone(self, part: Part) -> int:
+        """Content hash of the first frame of a part, decoded from its keyframe; -1 if it cannot be."""
+        decoder = self._decoders.get(self, self.source.path, self.shortcuts)
+        n_errors = decoder.n_errors
+        only = Part(part.segment._replace(n_packets=1), part.frames[:1])
+        try:
+            (frame,) = decoder.segment(only.segment, self.packets.pts[only.frames])
+        except SegmentMismatchError:
+            return -1
+        if frame.is_corrupt or decoder.n_errors > n_errors:
+            return -1
+        return content_hash(frame, self.context.kernels, Converter())
 
     def _decoded(self, decoder: Decoder, part: Part) -> Iterator[tuple[int, VideoFrame]]:
         """Frames of a part and their indices; at the first sign of damage the source is decoded in sequence."""

@@ -6,10 +6,13 @@ It reads one pickled `Order` from its stdin and writes pickled messages to its s
 ``("begin", i)``                         source i is being touched from now on
 ``("state", [(i, done, total, idle)])``  frames done, frames there are, seconds without progress
 ``("end", i, reason, reused)``           source i is in the store, or is set aside with a reason
+``("fetched", bytes, total)``            of copies of what is elsewhere, with every state
+``("read", n, serial, start, stop)``     bytes of a file object are wanted: ``(n, bytes)`` on stdin, or an error
 ``("failed", error)``                    the whole run cannot go on
 =======================================  ================================================================
 
-When its stdin ends, it stops: so it never outlives the one that asked.
+When its stdin ends, it stops: so it never outlives the one that asked. It has the same environment, and with it
+the credentials for what is elsewhere: it keeps crashes away, not intruders.
 """
 
 import os
@@ -23,9 +26,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..machine import load_kernels, warming_up
+from ..remote.scratch import Scratch
 from ..sources import Source
 from ..store import Store
 from .job import Context, IndexOptions, Job
+from .relay import Relay
 from .running import Running, prepare
 
 _GRACE_S = 10.0
@@ -40,6 +45,9 @@ class Order:
     options: IndexOptions
     device: str
     threads: int
+    room: Path | None = None
+    """Folder for copies of what is elsewhere; None: it is streamed."""
+    room_bytes: int = 0
 
 
 def main() -> None:
@@ -67,9 +75,12 @@ class _Worker:
             kernels = load_kernels(order.device)
             store = Store(order.store, create=False)
             context = Context(store, order.options, kernels, order.threads, on_begin=self._began)
-            running = prepare(order.sources, context)
+            room = None if order.room is None else Scratch.inside(order.room, order.room_bytes)
+            relay = Relay(self._send)
+            relay.attach(order.sources)
+            running = prepare(order.sources, context, room)
             self._numbers = {id(job): i for i, job in enumerate(running.jobs)}
-            threading.Thread(target=self._stop_with_stdin, args=[running], daemon=True).start()
+            threading.Thread(target=self._stop_with_stdin, args=[running, relay], daemon=True).start()
             with warming_up(kernels):
                 running.run(lambda: self._report(running))
         except BrokenPipeError:
@@ -77,9 +88,8 @@ class _Worker:
         except BaseException as e:
             self._send("failed", _portable(e))
 
-    def _stop_with_stdin(self, running: Running) -> None:
-        while os.read(sys.stdin.fileno(), 1):
-            pass
+    def _stop_with_stdin(self, running: Running, relay: Relay) -> None:
+        relay.listen(sys.stdin.fileno())
         running.pool.stop()
         time.sleep(_GRACE_S)
         os._exit(1)
@@ -99,7 +109,8 @@ class _Worker:
         states = []
         for i, (known, since) in list(self._last.items()):
             job = running.jobs[i]
-            state = (job.n_done, job.n_total, job.n_steps)
+            remote = job.source.remote
+            state = (job.n_done, job.n_total, job.n_steps, 0 if remote is None else remote.n_reads)
             if state != known:
                 since = now
                 self._last[i] = (state, since)
@@ -107,6 +118,8 @@ class _Worker:
             if job.record is not None or job.reason is not None:
                 del self._last[i]
         self._send("state", states)
+        if running.fetcher is not None:
+            self._send("fetched", running.fetcher.n_bytes, running.fetcher.n_total)
         for i, *_ in states:
             job = running.jobs[i]
             if i not in self._last:

@@ -31,6 +31,8 @@ class Remote(Protocol):
     """Of no other content in this process."""
     failure: SourceError | None
     """Why a read failed, once one has: what was made of the content then is not to be trusted."""
+    n_reads: int
+    """Ranges read so far, which show that something goes on."""
 
     def read_range(self, start: int, stop: int) -> bytes:
         """Bytes ``[start, stop)``, exactly.
@@ -53,10 +55,19 @@ class RemoteObject:
         self.has_ranges = has_ranges
         self.serial = next(_serials)
         self.failure: SourceError | None = None
+        self.n_reads = 0
         self.is_stopped: Callable[[], bool] = lambda: False
         """Whether to give up reading."""
         self._tag = meta.get("e_tag") or ""
         self.version = version_of(meta)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a worker process: what was found, and nothing of what was made of it here."""
+        return {k: v for k, v in vars(self).items() if k != "is_stopped"} | {"failure": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.is_stopped = lambda: False
 
     def __repr__(self) -> str:
         return f"RemoteObject({self.uri!r}, n_bytes={self.n_bytes})"
@@ -148,6 +159,7 @@ class FileObject:
         self.version = ""
         self.serial = next(_serials)
         self.failure: SourceError | None = None
+        self.n_reads = 0
         self._file = file
         self._lock = threading.Lock()
         try:

@@ -84,6 +84,7 @@ class BlockCache:
             for block in promised:
                 block.set_exception(e)
             return
+        remote.n_reads += 1
         for at, block in enumerate(promised):
             block.set_result(data[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES])
 

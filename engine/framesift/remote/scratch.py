@@ -68,7 +68,18 @@ class Scratch:
                 else parse_bytes(max_bytes, "scratch_bytes")
             )
             self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-            self._lock: IO[str] = hold(self.path / "lock")
+            self._lock: IO[str] | None = hold(self.path / "lock")
+        self._begin()
+
+    @classmethod
+    def inside(cls, path: Path, max_bytes: int) -> Self:
+        """A room in a folder of another process's room, which makes and deletes it."""
+        room = cls.__new__(cls)
+        room.path, room.max_bytes, room._lock = path, max_bytes, None
+        room._begin()
+        return room
+
+    def _begin(self) -> None:
         self._held: dict[Path, int] = {}
         self._change = threading.Condition()
         self._n = 0
@@ -115,7 +126,8 @@ class Scratch:
 
     def close(self) -> None:
         """Delete everything."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
     def __enter__(self) -> Self:

@@ -1,14 +1,16 @@
 """Which frames may be chosen, and choosing among them so that exactly n come out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..index import Index
-from ..store import Flag
+if TYPE_CHECKING:
+    from ..index import Index
 
 Bools = npt.NDArray[np.bool_]
+I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 
@@ -25,7 +27,7 @@ class Gap:
 class Candidates:
     """The rows of some sources of an index, and which of them may be chosen."""
 
-    index: Index
+    index: "Index"
     sources: list[int]
     """Positions in ``index.records``."""
     source: I64
@@ -44,12 +46,14 @@ class Candidates:
 
 
 def gather(
-    index: Index, sources: list[int], excluded: dict[int, set[int]], *, keep_duplicates: bool
+    index: "Index", sources: list[int], excluded: dict[int, set[int]], *, keep_duplicates: bool
 ) -> Candidates:
     """The candidates of *sources*: damaged, black, excluded and repeated frames may not be chosen.
 
     Of exact duplicates (equal content hash) the one of the lowest (source, index) stays.
     """
+    from ..store import Flag  # late, because arrays of one's own need no store
+
     columns = [_columns(index, source) for source in sources]
     source, frame, time_s, flags, content = (np.concatenate(c) for c in zip(*columns, strict=True))
     usable = np.ones(len(frame), bool)
@@ -84,7 +88,7 @@ def gather(
     )
 
 
-def _columns(index: Index, source: int) -> tuple[npt.NDArray[np.generic], ...]:
+def _columns(index: "Index", source: int) -> tuple[npt.NDArray[np.generic], ...]:
     reader = index.reader(source)
     frame = reader.frames()
     return (
@@ -96,12 +100,41 @@ def _columns(index: Index, source: int) -> tuple[npt.NDArray[np.generic], ...]:
     )
 
 
-def times_s(index: Index, source: int, frames: I64) -> npt.NDArray[np.float64]:
+def times_s(index: "Index", source: int, frames: I64) -> npt.NDArray[np.float64]:
     """Seconds from the first frame of *source* to each of *frames*."""
     pts = index.reader(source).read("pts")
     numerator, denominator = index.records[source].time_base
     seconds: npt.NDArray[np.float64] = (pts[frames] - pts[0]) * (numerator / denominator)
     return seconds
+
+
+class Placed(Protocol):
+    """Rows that have a place in a source, in the order of the sources and of their places."""
+
+    source: I64
+    frame: I64
+    time_s: npt.NDArray[np.float64]
+    usable: Bools
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(slots=True)
+class Line:
+    """Rows of an array: one source, of which each row is a frame."""
+
+    usable: Bools
+    source: I64 = field(init=False)
+    frame: I64 = field(init=False)
+    time_s: npt.NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.source = np.zeros(len(self.usable), np.int64)
+        self.frame = np.arange(len(self.usable))
+        self.time_s = np.zeros(len(self.usable))
+
+    def __len__(self) -> int:
+        return len(self.usable)
 
 
 class Chooser:
@@ -112,7 +145,7 @@ class Chooser:
     intervals; a row is refused when taking it would leave fewer than are needed.
     """
 
-    def __init__(self, candidates: Candidates, gap: Gap | None) -> None:
+    def __init__(self, candidates: Placed, gap: Gap | None) -> None:
         self.candidates = candidates
         self.open: Bools = candidates.usable.copy()
         """(n,) may still be taken."""
@@ -146,7 +179,7 @@ class Chooser:
         """Take *row* if it is open and if *n* rows in all can still be had after it."""
         if not self.open[row]:
             return False
-        start, stop = self._nearby(row)
+        start, stop = self.nearby(row)
         before = self.open[start:stop].copy()
         self.open[start:stop] = False
         self.taken.append(row)
@@ -162,7 +195,13 @@ class Chooser:
             self._reachable = reachable
         return True
 
-    def _nearby(self, row: int) -> tuple[int, int]:
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether taking a row closes others."""
+        return not self._loose
+
+    def nearby(self, row: int) -> tuple[int, int]:
+        """Rows of its source nearer to *row* than the gap: first, and the one after the last."""
         if self._loose:
             return row, row + 1
         at = int(np.searchsorted(self._bounds, row, side="right")) - 1
@@ -176,14 +215,65 @@ class Chooser:
         stop = int(np.searchsorted(places, place + self._gap, side="left"))
         return first + start, first + stop
 
+    def draw(self, most: int, n: int, rng: np.random.Generator) -> I64:
+        """Close all open rows but *most*, one drawn of each of so many equal parts, and give those left.
+
+        Where *n* rows so far apart could not be had of these, more stay open.
+        """
+        rows = np.flatnonzero(self.open)
+        most = max(most, n)
+        if len(rows) > most:
+            bounds = np.arange(most + 1) * len(rows) // most
+            spare = [] if self._loose else self._apart()
+            self.open[:] = False
+            self.open[rows[rng.integers(bounds[:-1], bounds[1:])]] = True
+            if self.capacity < n:
+                self.open[spare] = True
+                self._reachable = self._count()
+        return np.flatnonzero(self.open)
+
     def _count(self) -> int:
-        n = len(self.taken)
-        if self._loose:
-            return n + int(np.count_nonzero(self.open))
+        return len(self.taken) + (int(np.count_nonzero(self.open)) if self._loose else len(self._apart()))
+
+    def _apart(self) -> list[int]:
+        """The most open rows that can be had together: the first, and always the next that may be taken."""
+        found = []
         for first, last in zip(self._bounds, self._bounds[1:], strict=False):
-            places = self._place[first:last][self.open[first:last]]
+            rows = np.flatnonzero(self.open[first:last]) + first
+            places = self._place[rows]
             at = 0
             while at < len(places):
-                n += 1
+                found.append(int(rows[at]))
                 at = int(np.searchsorted(places, places[at] + self._gap, side="left"))
-        return n
+        return found
+
+
+class Spaced:
+    """Some of the rows of a chooser, numbered: which may be picked, and which may take the place of a pick."""
+
+    def __init__(self, chooser: Chooser, rows: I64, n: int) -> None:
+        self._chooser, self._rows, self._n = chooser, rows, n
+        self._refused = np.zeros(len(rows), bool)
+
+    @property
+    def open(self) -> Bools:
+        """(m,) may still be picked."""
+        found: Bools = self._chooser.open[self._rows] & ~self._refused
+        return found
+
+    def take(self, candidate: int) -> bool:
+        """Pick one, unless fewer than n could be had then: that stays so."""
+        taken = self._chooser.take(int(self._rows[candidate]), self._n)
+        self._refused[candidate] = not taken
+        return taken
+
+    def only(self, picks: list[int]) -> I32:
+        """(m,) the pick that a candidate may replace: of those nearer than the gap the only one; -1: any, -2: none."""
+        found = np.full(len(self._rows), -1, np.int32)
+        if not self._chooser.keeps_apart:
+            found[picks] = np.arange(len(picks))
+            return found
+        for number, pick in enumerate(picks):
+            start, stop = np.searchsorted(self._rows, self._chooser.nearby(int(self._rows[pick])))
+            found[start:stop] = np.where(found[start:stop] == -1, number, -2)
+        return found

@@ -17,6 +17,8 @@ from ..sources import SetAside
 from .candidates import Candidates, Chooser, Gap, gather, times_s
 from .clusters import kmeans, motion_kmeans
 from .coreset import coreset
+from .coverage import check_order
+from .covers import coverage
 from .excluded import read_excluded
 from .random import random
 from .result import SelectedFrame, SelectedSource, Selection
@@ -24,6 +26,7 @@ from .strategy import Pick, Task
 from .uniform import uniform
 
 METHODS: dict[str, Callable[[Task], list[Pick]]] = {
+    "coverage": coverage,
     "kmeans": kmeans,
     "coreset": coreset,
     "uniform": uniform,
@@ -40,6 +43,7 @@ class _Rules:
     gap: Gap | None
     at_most: bool
     keep_duplicates: bool
+    order: int
     device: str
 
 
@@ -54,6 +58,7 @@ def select(
     exclude: PathLike | Iterable[PathLike] | None = None,
     at_most: bool = False,
     keep_duplicates: bool = False,
+    order: int = 4,
     device: str = "cpu",
     progress: ProgressCallback = silent,
 ) -> Selection:
@@ -69,7 +74,8 @@ def select(
     n
         Frames in all, or of each source with *per_source*.
     method
-        ``"kmeans"``: cluster the thumbnails, the frame nearest each centre. ``"coreset"``: greedy k-center,
+        ``"coverage"``: every frame is to look like a chosen one; the sum of the distances to the nearest, to the
+        power of *order*, is made small. ``"kmeans"``: cluster the thumbnails, the frame nearest each centre. ``"coreset"``: greedy k-center,
         always the frame farthest from those chosen. ``"uniform"``: evenly spaced. ``"random"``.
         ``"motion-kmeans"``: Lightning Pose's, k-means over the frames that move.
     per_source
@@ -79,14 +85,17 @@ def select(
     min_gap
         Least distance of two chosen frames of one source: an int (frames) or ``"0.5s"``.
     exclude
-        Frames extracted before: folders of pictures or ``selection.json`` files. They are not chosen again, and
-        ``"coreset"`` and *min_gap* take them as chosen.
+        Frames extracted before: folders of pictures, ``selection.json`` files or SLEAP projects (``.slp``). They are
+        not chosen again, and ``"coverage"``, ``"coreset"`` and *min_gap* take them as chosen.
     at_most
         Take all there are if there are fewer than *n*.
     keep_duplicates
         Exact duplicates may be chosen.
+    order
+        Of ``"coverage"``, from 1 to 16: the power of the distances. The higher it is, the more the least usual frames
+        count, and the less the many usual ones.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
     progress
         Called once for each source or once in all.
 
@@ -98,8 +107,8 @@ def select(
         An option makes no sense.
     """
     began = time.perf_counter()
-    check_choice(n, method, min_gap, seed)
-    rules = _Rules(n, method, seed, parse_gap(min_gap), at_most, keep_duplicates, device)
+    check_choice(n, method, min_gap, seed, order)
+    rules = _Rules(n, method, seed, parse_gap(min_gap), at_most, keep_duplicates, order, device)
     _check_gap(rules.gap, index)
     excluded = read_excluded(exclude, index)
     everything = list(range(len(index.records)))
@@ -120,7 +129,7 @@ def select(
     return selection
 
 
-def check_choice(n: int, method: str, min_gap: str | int | None, seed: int) -> None:
+def check_choice(n: int, method: str, min_gap: str | int | None, seed: int, order: int = 4) -> None:
     """Refuse options of `select` that make no sense whatever the index.
 
     Raises
@@ -134,6 +143,7 @@ def check_choice(n: int, method: str, min_gap: str | int | None, seed: int) -> N
         raise UsageError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if seed < 0:
         raise UsageError(f"seed must not be negative, got {seed}")
+    check_order(order)
     parse_gap(min_gap)
 
 
@@ -169,13 +179,19 @@ def _empty(index: Index, rules: _Rules, per_source: bool, excluded: dict[int, se
         "n_excluded": sum(map(len, excluded.values())),
         "at_most": rules.at_most,
         "keep_duplicates": rules.keep_duplicates,
+        **({"order": rules.order} if rules.method == "coverage" else {}),
         "device": rules.device,
         "index": index.records[0].options,
     }
+    return new_selection(index, rules.method, rules.seed, options)
+
+
+def new_selection(index: Index, method: str, seed: int, options: dict[str, Any]) -> Selection:
+    """A selection without frames yet."""
     names = [f.name for f in fields(SelectedSource)]
     return Selection(
-        method=rules.method,
-        seed=rules.seed,
+        method=method,
+        seed=seed,
         options=options,
         sources=[
             SelectedSource(**{name: getattr(record, name) for name in names}) for record in index.records
@@ -212,10 +228,11 @@ def _choose(
         preselected=preselected,
         rng=np.random.Generator(np.random.Philox(rules.seed)),
         kernels=kernels,
+        order=rules.order,
     )
     picks = METHODS[rules.method](task)
     assert len({pick.row for pick in picks}) == n, "a strategy must choose n distinct rows"
-    return _frames(candidates, picks)
+    return frames_of(candidates, picks)
 
 
 def _rows_of(candidates: Candidates, excluded: dict[int, set[int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -236,7 +253,8 @@ def _too_few(candidates: Candidates, capacity: int, rules: _Rules) -> str:
     )
 
 
-def _frames(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
+def frames_of(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
+    """The frames that were picked, ranked in that order, sorted by source and index."""
     index = candidates.index
     readers = {source: index.reader(source) for source in candidates.sources}
     pts = {source: reader.read("pts") for source, reader in readers.items()}

@@ -2,10 +2,15 @@
 
 import numpy as np
 
-from framesift_kernels import F32, I64, Kernels, Rows
+from framesift_kernels import F32, I64, Kernels
 
-from ..features.vectors import Vectors, in_threads
+from ..features.vectors import Table, Vectors
+from .candidates import Chooser
+from .kcenter import Bounds, Picks, pick_in_memory
+from .kcenter_blocks import pick_in_blocks
 from .strategy import Pick, Task
+
+_MAX_BYTES = 2**28
 
 
 def coreset(task: Task) -> list[Pick]:
@@ -13,47 +18,74 @@ def coreset(task: Task) -> list[Pick]:
 
     Frames chosen earlier count as chosen. Without any, the first is the frame nearest the mean of all usable
     ones, a typical one. The score of a frame is its distance, in grey levels, to the nearest chosen before it.
+    The picks are those of `kcenter_greedy`, or, with a gap, of the same procedure a pick at a time.
     """
-    vectors, kernels = task.vectors, task.kernels
-    n, d = vectors.shape
-    sqdist = np.full(n, np.iinfo(np.int64).max, np.int64)
-    picks: list[Pick] = []
-    for row in task.preselected:
-        _lower(vectors, _row(vectors, int(row)), sqdist, kernels)
-    if not len(task.preselected):
-        order = np.argsort(_to_mean(vectors, task.usable, kernels), kind="stable")
-        row = task.take_first(task.usable[order])
-        assert row is not None
-        picks.append(Pick(row))
-        _lower(vectors, _row(vectors, row), sqdist, kernels)
-    while len(picks) < task.n:
-        row = _farthest(task, sqdist)
-        picks.append(Pick(row, score=float(np.sqrt(sqdist[row] / d))))
-        _lower(vectors, _row(vectors, row), sqdist, kernels)
-    return picks
+    table, chooser = Table(task.vectors), task.chooser
+    n, d = table.shape
+    before = task.preselected
+    picks = Picks(
+        np.empty((len(before) + task.n, d), np.float32),
+        len(before),
+        np.empty(task.n, np.int64),
+        np.empty(task.n, np.float32),
+        np.float32(0),
+    )
+    picks.centers[: len(before)] = table.take(before)
+    if not len(before):
+        order = np.argsort(_to_mean(task.vectors, task.usable, task.kernels), kind="stable")
+        first = task.take_first(task.usable[order])
+        assert first is not None
+        picks.centers[0], picks.indices[0], picks.reached[0] = table.take(np.array([first]))[0], first, np.inf
+        picks.note(1)
+    bounds = Bounds.of(n, np.flatnonzero(~chooser.open))
+    if chooser.keeps_apart:
+        _pick_apart(table, bounds, picks, chooser, task.n, task.kernels)
+    elif table.in_memory is not None:
+        pick_in_memory(table.in_memory, bounds, picks, picks.lowest, task.kernels)
+    else:
+        pick_in_blocks(table, bounds, picks, task.kernels, _MAX_BYTES)
+    scores = np.sqrt(picks.reached.astype(np.float64) / d)
+    return [
+        Pick(int(row), score=None if np.isinf(score) else float(score))
+        for row, score in zip(picks.indices, scores, strict=True)
+    ]
 
 
-def _farthest(task: Task, sqdist: I64) -> int:
-    reachable = np.where(task.chooser.open, sqdist, -1)
-    row = task.take_first([int(reachable.argmax())])
-    if row is None:  # the gap is so wide that not every open frame will do
-        row = task.take_first(np.argsort(-reachable, kind="stable"))
-    assert row is not None
-    return row
+def _pick_apart(
+    table: Table, bounds: Bounds, picks: Picks, chooser: Chooser, n: int, kernels: Kernels
+) -> None:
+    """Pick one at a time, since each closes the frames nearer than the gap, or is refused.
 
-
-def _row(vectors: Vectors, row: int) -> Rows:
-    found: Rows = vectors.take(np.array([row]))[0]
-    return found
-
-
-def _lower(vectors: Vectors, row: Rows, sqdist: I64, kernels: Kernels) -> None:
-    for start, block in vectors.blocks():
-        _lower_block(block, row, sqdist[start : start + len(block)], kernels)
-
-
-def _lower_block(block: Rows, row: Rows, sqdist: I64, kernels: Kernels) -> None:
-    in_threads(lambda s: kernels.lower_distances(block[s], row, sqdist[s]), len(block), 1024)
+    Distances only fall: of the blocks only those are brought up to date that may hold the farthest row.
+    """
+    blocks = table.slices
+    starts = np.array([block.start for block in blocks])
+    applied = np.zeros(len(blocks), np.int64)
+    while not picks.complete:
+        bound = np.maximum.reduceat(bounds.sqdist, starts)
+        best = np.float32(-1)
+        row = -1
+        for at in np.argsort(-bound, kind="stable"):
+            if bound[at] < best:
+                break
+            block = blocks[at]
+            sqdist = bounds.sqdist[block]
+            if applied[at] < picks.n_centers:
+                x, centers = table.read(block), picks.centers[: picks.n_centers]
+                nearest, first = bounds.nearest[block], int(applied[at])
+                kernels.lower_nearest(x, np.arange(len(x)), centers, first, sqdist, nearest)
+                applied[at] = picks.n_centers
+            found = int(sqdist.argmax())
+            if sqdist[found] > best or (sqdist[found] == best and block.start + found < row):
+                best, row = sqdist[found], block.start + found
+        if chooser.take(row, n):
+            start, stop = chooser.nearby(row)
+            bounds.sqdist[start:stop] = -1
+            picks.indices[picks.n_picked], picks.reached[picks.n_picked] = row, best
+            picks.centers[picks.n_centers] = table.take(np.array([row]))[0]
+            picks.note(1)
+        else:  # and stays refused, as fewer can be had with every pick
+            bounds.sqdist[row] = -1
 
 
 def _to_mean(vectors: Vectors, rows: I64, kernels: Kernels) -> F32:

@@ -16,7 +16,8 @@ PathLike = str | os.PathLike[str]
 def read_excluded(paths: PathLike | Iterable[PathLike] | None, index: Index) -> dict[int, set[int]]:
     """Frame indices extracted before, by the position of their source in ``index.records``.
 
-    A ``selection.json`` names them. In a folder they are told by the names of the pictures:
+    A ``selection.json`` names them, and so does a SLEAP project (``.slp``): frames that a user labelled, and those
+    that it suggests. In a folder they are told by the names of the pictures:
     ``<source>/img0042.png`` as DeepLabCut and Lightning Pose write them, ``<source>_00000042.png`` as
     framesift's own layout does, and, where the index has one source only, any picture with one number that lies
     directly in the folder. A source also goes by the name that the export gives it, which begins with its
@@ -29,9 +30,15 @@ def read_excluded(paths: PathLike | Iterable[PathLike] | None, index: Index) -> 
     """
     found: dict[int, set[int]] = {}
     for path in check_excluded(paths):
-        for source, frame in _in_folder(path, index) if path.is_dir() else _in_selection(path, index):
+        for source, frame in _frames_of(path, index):
             found.setdefault(source, set()).add(frame)
     return found
+
+
+def _frames_of(path: Path, index: Index) -> Iterable[tuple[int, int]]:
+    if path.is_dir():
+        return _in_folder(path, index)
+    return _in_project(path, index) if path.suffix.lower() == ".slp" else _in_selection(path, index)
 
 
 def check_excluded(paths: PathLike | Iterable[PathLike] | None) -> list[Path]:
@@ -46,11 +53,26 @@ def check_excluded(paths: PathLike | Iterable[PathLike] | None) -> list[Path]:
         return []
     given = [Path(p) for p in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     for path in given:
-        if path.is_file():
+        if path.is_file() and path.suffix.lower() == ".slp":
+            from ..export.sleap import suggested_or_labelled
+
+            suggested_or_labelled(path)
+        elif path.is_file():
             read_selection(path)
         elif not path.is_dir():
-            raise UsageError(f"exclude: {path} is neither a folder of pictures nor a selection.json")
+            raise UsageError(
+                f"exclude: {path} is neither a folder of pictures nor a selection.json nor a .slp"
+            )
     return given
+
+
+def _in_project(path: Path, index: Index) -> Iterable[tuple[int, int]]:
+    from ..export.sleap import suggested_or_labelled
+
+    for name, frames in suggested_or_labelled(path).items():
+        for at, record in enumerate(index.records):
+            if Path(record.uri).name == name:
+                yield from ((at, frame) for frame in frames if frame < record.n_frames)
 
 
 def _in_selection(path: Path, index: Index) -> Iterable[tuple[int, int]]:

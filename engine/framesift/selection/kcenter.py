@@ -10,11 +10,9 @@ from framesift_kernels import F32, I32, I64, Kernels, Rows
 
 from ..errors import UsageError
 from ..features.matrix import as_matrix
-from ..features.vectors import in_threads
+from ..features.vectors import in_calls
 from ..machine import load_kernels
 
-_BUFFER_ELEMENTS = 3 * 2**18
-"""Of the rows that picks are made among: 3 MB as float32, which the caches hold."""
 _MIN_BUFFER, _MAX_BUFFER = 512, 2**17
 _SAMPLE = 8192
 """Rows that a threshold is estimated from. It decides on speed alone."""
@@ -45,7 +43,8 @@ def kcenter_greedy(
     Parameters
     ----------
     x : (rows, d) array or zarr array
-        uint8, float16 and float32 are taken as they are, other types are converted to float32.
+        uint8, float16 and float32 are taken as they are, other types are converted to float32. With ``"cuda"`` an
+        array that lies on the GPU (CuPy's, or of any library with ``__cuda_array_interface__``) stays there.
     n
         How many to pick, from 1 to the number of rows that are not preselected.
     first
@@ -55,7 +54,8 @@ def kcenter_greedy(
     min_distance
         Rows nearer than this to a picked one are skipped, so that fewer than n may be picked.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"``: the same picks, of an NVIDIA GPU. It has been run in a simulator so far, never on a
+        GPU: see ``docs/design/0012-cuda.md``.
     max_bytes
         A zarr array larger than this is read in blocks, some passes over it. Memory is about this much then, some
         blocks, and 12 bytes a row, for moments 40.
@@ -70,12 +70,12 @@ def kcenter_greedy(
     Raises
     ------
     UsageError
-        x is not a finite matrix, or another argument makes no sense.
+        x is not a finite matrix, or another argument makes no sense, or there is no such device.
     """
     kernels = load_kernels(device)
-    matrix = as_matrix(x, max_bytes)
+    matrix = as_matrix(x, max_bytes, kernels=kernels)
     rows = matrix.shape[0]
-    before = _as_indices(preselected, rows)
+    before = as_indices(preselected, rows)
     if not 1 <= n <= rows - len(before):
         raise UsageError(
             f"n must be from 1 to the number of rows that are not preselected, got {n = }, "
@@ -87,7 +87,7 @@ def kcenter_greedy(
         raise UsageError(f"min_distance must be finite and not negative, got {min_distance}")
     centers = np.empty((len(before) + n, matrix.shape[1]), np.float32)
     starts = before if len(before) else np.array([first])
-    centers[: len(starts)] = matrix.take(starts)
+    centers[: len(starts)] = kernels.get(matrix.take(starts))
     lowest = _least_square(min_distance)
     picks = Picks(centers, len(starts), np.empty(n, np.int64), np.empty(n, np.float32), lowest)
     if not len(before):
@@ -101,15 +101,21 @@ def kcenter_greedy(
     return picks.indices[: picks.n_picked], np.sqrt(picks.reached[: picks.n_picked])
 
 
-def _as_indices(given: npt.ArrayLike | None, rows: int) -> I64:
-    """*given*, checked, increasing, each once."""
+def as_indices(given: npt.ArrayLike | None, rows: int, name: str = "preselected") -> I64:
+    """*given*, checked, increasing, each once.
+
+    Raises
+    ------
+    UsageError
+        These are not rows.
+    """
     if given is None:
         return np.empty(0, np.int64)
     array = np.asarray(given)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise UsageError(f"preselected must be a list of row numbers, got {array.dtype = }, {array.shape = }")
+        raise UsageError(f"{name} must be a list of row numbers, got {array.dtype = }, {array.shape = }")
     if array.size and not (array.min() >= 0 and array.max() < rows):
-        raise UsageError(f"preselected must be rows of x, from 0 to {rows - 1}, got {array}")
+        raise UsageError(f"{name} must be rows of x, from 0 to {rows - 1}, got {array}")
     return np.unique(array).astype(np.int64)
 
 
@@ -181,7 +187,7 @@ def pick_in_memory(x: Rows, bounds: Bounds, picks: Picks, threshold: np.float32,
     among them until none reaches tau. Any tau gives the same picks; rows below it are not touched.
     """
     pruning = _Pruning()
-    size = min(max(_BUFFER_ELEMENTS // max(1, x.shape[1]), _MIN_BUFFER), _MAX_BUFFER)
+    size = min(max(kernels.CACHED_ELEMENTS // max(1, x.shape[1]), _MIN_BUFFER), _MAX_BUFFER)
     while not picks.complete:
         for _ in range(_REFILLS):
             tau = max(_reached_by(size, bounds.sqdist), threshold)
@@ -192,7 +198,7 @@ def pick_in_memory(x: Rows, bounds: Bounds, picks: Picks, threshold: np.float32,
             if not len(stale) or len(rows) >= size // 2:
                 break
         if len(rows) and tau == 0 and not bounds.sqdist[rows].any():
-            _pick_copies(x, rows, bounds, picks)
+            _pick_copies(x, rows, bounds, picks, kernels)
         elif len(rows):
             rows, tau = _fit(rows, bounds.sqdist, 2 * size, tau)
             _pick_among(x, rows, tau, bounds, picks, kernels)
@@ -225,12 +231,12 @@ def _fit(rows: I64, sqdist: F32, most: int, tau: np.float32) -> tuple[I64, np.fl
     return rows[values >= tau], tau
 
 
-def _pick_copies(x: Rows, rows: I64, bounds: Bounds, picks: Picks) -> None:
+def _pick_copies(x: Rows, rows: I64, bounds: Bounds, picks: Picks, kernels: Kernels) -> None:
     """All *rows* left are copies of chosen ones: pick them in order."""
     rows = rows[: len(picks.indices) - picks.n_picked]
     picks.indices[picks.n_picked : picks.n_picked + len(rows)] = rows
     picks.reached[picks.n_picked : picks.n_picked + len(rows)] = 0
-    picks.centers[picks.n_centers : picks.n_centers + len(rows)] = x[rows]
+    picks.centers[picks.n_centers : picks.n_centers + len(rows)] = kernels.get(kernels.take(x, rows))
     bounds.sqdist[rows] = -1
     picks.note(len(rows))
 
@@ -285,7 +291,7 @@ def _bring_up_to_date(
         def lower_grouped(s: slice) -> int:
             return kernels.lower_grouped(x, grouped[s], centers, applied, bounds.sqdist, bounds.nearest)
 
-        pruning.learn(sum(in_threads(lower_grouped, len(grouped), block)), pairs)
+        pruning.learn(sum(in_calls(kernels, lower_grouped, len(grouped), block)), pairs)
         applied[grouped] = len(centers)
     rest = stale[len(grouped) :]
     rest = rest[np.argsort(applied[rest], kind="stable")]  # those of a slice have missed about as many
@@ -294,5 +300,5 @@ def _bring_up_to_date(
         first = int(applied[rest[s.start]])
         kernels.lower_nearest(x, rest[s], centers, first, bounds.sqdist, bounds.nearest)
 
-    in_threads(lower, len(rest), block)
+    in_calls(kernels, lower, len(rest), block)
     applied[rest] = len(centers)

@@ -6,7 +6,7 @@ import numpy as np
 
 from framesift_kernels import F32, I64, Kernels, Rows
 
-from ..features.matrix import Matrix
+from ..features.matrix import Readable
 from ..features.vectors import in_threads
 from ..machine import count_threads
 from .kcenter import Bounds, Picks, pick_in_memory
@@ -57,7 +57,7 @@ class _Candidates:
         return indices[order], np.concatenate(self._x)[order]
 
 
-def pick_in_blocks(matrix: Matrix, bounds: Bounds, picks: Picks, kernels: Kernels, max_bytes: int) -> None:
+def pick_in_blocks(matrix: Readable, bounds: Bounds, picks: Picks, kernels: Kernels, max_bytes: int) -> None:
     """`pick_in_memory` for a matrix that is read in blocks.
 
     A round reads blocks in the order of their largest bound, applies to all their rows what they have missed, and
@@ -113,7 +113,7 @@ def _settled(values: F32, unread: float, beyond: float) -> tuple[I64, np.float32
 
 
 def _read(
-    matrix: Matrix,
+    matrix: Readable,
     blocks: list[slice],
     applied: I64,
     bounds: Bounds,
@@ -144,7 +144,7 @@ def _pick(x: Rows, indices: I64, tau: np.float32, bounds: Bounds, picks: Picks, 
     local = Bounds(
         bounds.sqdist[indices], bounds.nearest[indices], np.full(len(x), picks.n_centers, np.int32)
     )
-    pick_in_memory(x, local, picks, tau, kernels)
+    pick_in_memory(kernels.put(x), local, picks, tau, kernels)
     picked = picks.indices[before : picks.n_picked]
     picked[:] = indices[picked]
     bounds.sqdist[indices] = local.sqdist

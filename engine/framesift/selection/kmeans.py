@@ -10,7 +10,7 @@ from framesift_kernels import F32, I32, I64, Kernels, Rows
 
 from ..errors import UsageError
 from ..features.matrix import as_matrix
-from ..features.vectors import Vectors, in_threads
+from ..features.vectors import Vectors, in_calls, in_threads
 from ..machine import load_kernels
 
 _SAMPLE_ROWS = 32_768
@@ -21,10 +21,13 @@ _VARIANCE_ROWS = 8_192
 _FIRST_BATCH = 1_024
 _STILL_IMPROVING = 0.02
 """Relative gain of an iteration under which a batch has given what it can, and is doubled."""
-_BOUNDS_PAY, _PAUSE = 0.6, 8
-"""Share of rows compared with all centres above which bounds do not pay, and for how many steps they rest then."""
+_BOUNDS_PAY, _FIRST_PAUSE, _PAUSE, _LOOK = 0.6, 4, 8, 32
+"""Share of rows compared with all centres above which bounds do not pay, steps before they are tried, steps they then
+rest if they do not pay (each time twice as many), and one of how many rows is looked at to tell."""
 _MIN_BLOCK, _MOST_BLOCKS = 256, 32
 """Of rows that are summed up on their own: the sums depend on the blocks, and these on the number of rows alone."""
+_SUMS = 2**24
+"""Numbers of the blocks' sums that a GPU computes at a time, 8 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def kmeans(
     Parameters
     ----------
     x : (n, d) array or zarr array
-        uint8, float16 and float32 are taken as they are, other types are converted to float32.
+        uint8, float16 and float32 are taken as they are, other types are converted to float32. With ``"cuda"`` an
+        array that lies on the GPU (CuPy's, or of any library with ``__cuda_array_interface__``) stays there.
     k
         Clusters, from 1 to n.
     seed
@@ -79,7 +83,9 @@ def kmeans(
     tol
         Stop when the centres move by less than this, squared, relative to the mean variance of the columns.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"``: the same clustering, of an NVIDIA GPU (the seeds, drawn from a few thousand rows, are
+        the CPU's work all the same). It has been run in a simulator so far, never on a GPU: see
+        ``docs/design/0012-cuda.md``.
     max_bytes
         A zarr array larger than this is read in blocks: the centres are found on a random sample of a quarter of
         this (32,768 rows at least), and all rows are assigned to them in one pass. Memory is about this much, and 8
@@ -88,10 +94,10 @@ def kmeans(
     Raises
     ------
     UsageError
-        *x* is not a finite matrix, k is not from 1 to n, or another option makes no sense.
+        *x* is not a finite matrix, k is not from 1 to n, another option makes no sense, or there is no such device.
     """
     kernels = load_kernels(device)
-    matrix = as_matrix(x, max_bytes)
+    matrix = as_matrix(x, max_bytes, kernels=kernels)
     n, d = matrix.shape
     if not 1 <= k <= n:
         raise UsageError(f"k must be from 1 to the number of rows, got {k = } and x.shape = {(n, d)}")
@@ -139,9 +145,10 @@ def cluster(
     n, _ = vectors.shape
     if init is None or batch_size is not None or all_rows is None:
         sample = vectors.take(_spread(n, sample_rows, rng))
-        sample = sample[rng.permutation(len(sample))]
-        seeded = sample[: max(_SEED_ROWS, _SEED_ROWS_A_CLUSTER * k)]
-        centers = _seed(seeded, k, rng, kernels) if init is None else init
+        sample = kernels.take(kernels.put(sample), rng.permutation(len(sample)))
+        seeded = kernels.get(sample[: max(_SEED_ROWS, _SEED_ROWS_A_CLUSTER * k)])
+        on_cpu = load_kernels("cpu")  # k short steps after each other, of the same bits on every device
+        centers = _seed(seeded, k, rng, on_cpu) if init is None else init
         first_batch = max(_FIRST_BATCH, 16 * k) if batch_size is None else batch_size
         centers = _lloyd(sample, centers, kernels, first_batch, max_iter, tol)
     else:
@@ -202,12 +209,13 @@ def _block_rows(n: int) -> int:
 
 def _lloyd(sample: Rows, centers: F32, kernels: Kernels, first_batch: int, max_iter: int, tol: float) -> F32:
     n = min(first_batch, len(sample))
-    threshold = tol * float(np.var(sample[:_VARIANCE_ROWS].astype(np.float32), axis=0).mean())
+    some = kernels.get(sample[:_VARIANCE_ROWS]).astype(np.float32)
+    threshold = tol * float(np.var(some, axis=0).mean())
     before = np.inf
     labels, sqdist = np.zeros(len(sample), np.int32), np.empty(len(sample), np.float32)
     bounds = _Bounds(len(sample))
     for _ in range(max_iter):
-        whole = bounds if n == len(sample) else None
+        whole = bounds if n == len(sample) and kernels.CALLED_IN_THREADS else None
         moved = _step(sample[:n], centers, kernels, labels[:n], sqdist[:n], whole)
         inertia = float(sqdist[:n].sum(dtype=np.float64)) / n
         shift = float(((moved - centers) ** 2).sum(dtype=np.float64))
@@ -226,7 +234,7 @@ def _assign(rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32
     def assign(s: slice) -> None:
         labels[s], sqdist[s] = kernels.assign(rows[s], centers)
 
-    in_threads(assign, len(rows), 1024)
+    in_calls(kernels, assign, len(rows), 2048)
 
 
 class _Bounds:
@@ -235,15 +243,25 @@ class _Bounds:
     def __init__(self, n: int) -> None:
         self.lower = np.zeros(n, np.float32)
         self._moved = 0.0
-        self._fresh, self._pause = True, 0
+        self._fresh, self._pause, self._next = True, _FIRST_PAUSE, _PAUSE
 
-    @property
-    def pay(self) -> bool:
-        """Whether to use them in this step; to be asked once a step."""
+    def pay(self, sqdist: F32) -> bool:
+        """Whether to use them in this step; to be asked once a step, with the distances of the step before."""
+        if not self._fresh and not self._pause:
+            near = np.sqrt(sqdist[::_LOOK]) + self._moved < self.lower[::_LOOK] - self._moved
+            if np.count_nonzero(~near) > _BOUNDS_PAY * len(near):
+                self._rest()
         if self._pause:
             self._pause -= 1
-            self.lower[:], self._fresh = 0, True
-        return not self._pause
+            self._fresh = True
+            return False
+        if self._fresh:
+            self.lower[:] = 0
+        return True
+
+    def _rest(self) -> None:
+        """They do not pay: look again in some steps, and each time later."""
+        self._pause, self._next = self._next, 2 * self._next
 
     @property
     def moved(self) -> float:
@@ -253,7 +271,7 @@ class _Bounds:
     def learn(self, compared: int) -> None:
         """How many rows had to be compared with all centres."""
         if not self._fresh and compared > _BOUNDS_PAY * len(self.lower):
-            self._pause = _PAUSE
+            self._rest()
         self._fresh = False
 
     def move(self, before: F32, after: F32) -> None:
@@ -266,14 +284,17 @@ def _step(
     rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32, bounds: _Bounds | None = None
 ) -> F32:
     """Assign every row, and give the mean of each cluster; an empty one moves to the row farthest from its centre."""
-    bounded = bounds if bounds is not None and bounds.pay else None
+    bounded = bounds if bounds is not None and bounds.pay(sqdist) else None
 
     def sum_up(s: slice) -> Any:
         if bounded is None:
             return (*kernels.assign_sums(rows[s], centers, labels[s], sqdist[s]), 0)
         return kernels.bounded_sums(rows[s], centers, bounded.moved, labels[s], sqdist[s], bounded.lower[s])
 
-    parts = in_threads(sum_up, len(rows), _block_rows(len(rows)))
+    if kernels.CALLED_IN_THREADS:
+        parts = in_threads(sum_up, len(rows), _block_rows(len(rows)))
+    else:
+        parts = _sums_at_once(rows, centers, kernels, labels, sqdist)
     sums, counts, _ = parts[0]
     for more_sums, more_counts, _ in parts[1:]:
         sums += more_sums
@@ -282,9 +303,24 @@ def _step(
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         farthest = np.argsort(-sqdist, kind="stable")[: len(empty)]
-        means[empty[: len(farthest)]] = rows[farthest].astype(np.float32)
+        means[empty[: len(farthest)]] = kernels.get(kernels.take(rows, farthest))
     if bounds is not None:
         if bounded is not None:
             bounds.learn(sum(compared for _, _, compared in parts))
         bounds.move(centers, means)
     return means
+
+
+def _sums_at_once(rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32) -> list[Any]:
+    """The blocks' sums and counts by few calls: a cluster of a block counts as a cluster of its own."""
+    (k, d), n, block = centers.shape, len(rows), _block_rows(len(rows))
+    labels[:], sqdist[:] = kernels.assign(rows, centers)
+    parts: list[Any] = []
+    stretch = block * max(1, _SUMS // max(1, k * d))
+    for start in range(0, n, stretch):
+        stop = min(start + stretch, n)
+        own = np.arange(stop - start) // block * k + labels[start:stop]
+        n_blocks = -(-(stop - start) // block)
+        sums, counts = kernels.cluster_sums(rows[start:stop], own.astype(np.int32), n_blocks * k)
+        parts += zip(sums.reshape(n_blocks, k, d), counts.reshape(n_blocks, k), [0] * n_blocks, strict=True)
+    return parts

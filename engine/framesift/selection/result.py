@@ -30,14 +30,17 @@ class SelectedFrame:
     time_s: float | None
     """Seconds from the source's first frame; None for images."""
     rank: int
-    """Position in the order in which the frames were chosen; the first r are a selection too for coreset."""
+    """Position in the order in which the frames were chosen; the first r are a selection too for coreset; for coverage the best come first."""
     score: float | None = None
-    """What it was chosen by: distance to the nearest chosen before (coreset) or to its centre (k-means)."""
+    """What it was chosen by: distance to the nearest chosen before (coreset) or to its centre (k-means); share of the
+    frames that it is nearest to (coverage)."""
     cluster: int | None = None
     content_hash: str | None = None
     """16 hex digits over the decoded planes, by which the export checks itself."""
     file: str | None = None
     """Picture, relative to the folder of ``selection.json``."""
+    why: str | None = None
+    """In words, why it was chosen, where the method can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +231,7 @@ def _frame(item: dict[str, Any]) -> SelectedFrame:
     _check(known, ("source", "index", "pts", "rank"), int)
     _check(known, ("time_s", "score"), float, int, type(None))
     _check(known, ("cluster",), int, type(None))
-    _check(known, ("content_hash", "file"), str, type(None))
+    _check(known, ("content_hash", "file", "why"), str, type(None))
     if known["content_hash"] is not None:
         int(known["content_hash"], 16)
     return SelectedFrame(**known)  # type: ignore[arg-type]

@@ -34,6 +34,8 @@ class Task:
     """Rows that were chosen earlier and may not be again."""
     rng: np.random.Generator
     kernels: Kernels
+    order: int = 4
+    """Of coverage."""
 
     @property
     def usable(self) -> I64:

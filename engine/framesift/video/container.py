@@ -10,6 +10,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 from av.rational import AVRational
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
@@ -92,11 +93,21 @@ def _best_stream(
     context = stream.codec_context
     # FFmpeg's own default is one thread a core, whatever else runs; slices alone do not thread x264's output.
     context.thread_count = threads
-    context.thread_type = "AUTO" if threads > 1 else "NONE"
+    context.thread_type = "AUTO" if threads > 1 and can_thread(context) else "NONE"
     strict = strict and (threads > 1 or context.codec.intra_only)
     explode = {"err_detect": "explode"} if strict else {}
     context.options = {"max_pixels": str(MAX_PIXELS), **explode, **shortcuts}
     return stream
+
+
+def can_thread(context: VideoCodecContext) -> bool:
+    """Its decoder may use threads, and damage shows all the same.
+
+    It does not in VP8, whose threads give other pictures and say nothing, nor in MPEG-4 with B-frames, which are
+    handed out before they are marked as damaged. Segments of such streams can still be decoded side by side.
+    """
+    name = context.name
+    return name != "vp8" and not (name == "mpeg4" and context.reorder_depth > 0)
 
 
 def fraction(value: Fraction | AVRational | None) -> Fraction | None:

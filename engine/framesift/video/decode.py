@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, compress, islice
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from .checksums import is_intact
 from .packets import Segment
 
 Packets: TypeAlias = "Iterator[Packet[VideoStream]]"
@@ -31,8 +32,22 @@ class Decoder:
     container: InputContainer
     stream: VideoStream
     n_errors: int = 0
-    """Packets so far that the decoder refused, and reads that failed."""
+    """Packets so far that the decoder refused, or whose damage it hid, and reads that failed."""
+    damaged_pts: set[int | None] = field(default_factory=set)
+    """Of the frames whose damage it hid."""
     _fresh: bool = True
+    _checks: bool = field(init=False)
+    _is_intact: bool = False
+    """Some packet had all of its checksums, so that they all should have them."""
+    _is_tainted: bool = False
+
+    def __post_init__(self) -> None:
+        self._checks = self.stream.codec_context.name == "ffv1"
+
+    @property
+    def hides_damage(self) -> bool:
+        """The decoder covers damage up and, so far, no checksum has told what is whole."""
+        return self._checks and not self._is_intact
 
     def any_frame(self) -> VideoFrame | None:
         """Some frame from the beginning of the stream, for what all its frames have in common.
@@ -147,8 +162,21 @@ class Decoder:
         return (packet for packet in self.container.demux(self.stream) if packet.size)
 
     def _decode(self, packet: "Packet[VideoStream] | None") -> list[VideoFrame]:
+        if self._checks and packet is not None:
+            self._check(packet)
         try:
             return self.stream.codec_context.decode(packet)
         except av.FFmpegError:
             self.n_errors += 1
             return []
+
+    def _check(self, packet: "Packet[VideoStream]") -> None:
+        """Count a damaged packet; its frame is damaged, and those up to the next keyframe lean on it."""
+        if is_intact(bytes(packet)):
+            self._is_intact = True
+            self._is_tainted &= not packet.is_keyframe
+        elif self._is_intact:
+            self.n_errors += 1
+            self._is_tainted = True
+        if self._is_tainted:
+            self.damaged_pts.add(packet.pts)

@@ -1,5 +1,6 @@
 """The packet index: every frame's time, found by demuxing alone, and the segments that it allows."""
 
+from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
@@ -12,8 +13,13 @@ from av.video.stream import VideoStream
 
 from .references import Reader, Reference, droppable
 
-Row: TypeAlias = tuple[int | None, int | None, int, bool, bool]
-"""pts, dts, size, whether it is a keyframe, whether an edit list hides it."""
+Table: TypeAlias = npt.NDArray[np.int64]
+"""(packets, 5): pts, dts, size, whether it is a keyframe, whether an edit list hides it."""
+
+NO_TIME = -(1 << 63)
+"""Where a packet has no pts or dts, as in FFmpeg."""
+BYTES_A_PACKET = 128
+"""Of memory, at most, while a stream is being indexed: its table, and what is made of it."""
 
 
 class Segment(NamedTuple):
@@ -64,44 +70,56 @@ class PacketIndex:
 def read_packets(
     container: InputContainer, stream: VideoStream, *, references: Reader | None = None
 ) -> PacketIndex:
-    """Demux *stream* to its end and index its packets. No packet is decoded; memory is 50 bytes a packet.
+    """Demux *stream* to its end and index its packets. No packet is decoded; memory is `BYTES_A_PACKET` each.
 
     With *references*, which reads the packets' headers, the index tells which of them are `droppable`.
     """
-    rows: list[Row] = []
+    rows = array("q")
     headers: list[Reference] = []
     n_corrupt = 0
     try:
         for packet in container.demux(stream):
             if packet.size:
-                rows.append((packet.pts, packet.dts, packet.size, packet.is_keyframe, packet.is_discard))
+                pts, dts = packet.pts, packet.dts
+                rows.extend(
+                    (
+                        NO_TIME if pts is None else pts,
+                        NO_TIME if dts is None else dts,
+                        packet.size,
+                        packet.is_keyframe,
+                        packet.is_discard,
+                    )
+                )
                 n_corrupt += packet.is_corrupt
                 if references is not None:
                     headers.append(references(bytes(packet)))
     except av.FFmpegError:
-        return _doubtful(rows, "the file cannot be read to its end", is_damaged=True)
+        return _doubtful(_table(rows), "the file cannot be read to its end", is_damaged=True)
+    table = _table(rows)
     if n_corrupt:
-        return _doubtful(rows, "damaged packets", is_damaged=True)
-    if not rows:
-        return _doubtful(rows, "no packets")
-    rows = _with_first_dts(rows)
-    if any(pts is None or dts is None for pts, dts, *_ in rows):
-        return _doubtful(rows, "packets without time stamps")
-    return _index(np.array(rows, np.int64), droppable(headers))
+        return _doubtful(table, "damaged packets", is_damaged=True)
+    if not len(table):
+        return _doubtful(table, "no packets")
+    _number_first_dts(table[:, 1])
+    if np.any(table[:, :2] == NO_TIME):
+        return _doubtful(table, "packets without time stamps")
+    return _index(table, droppable(headers))
 
 
-def _with_first_dts(rows: list[Row]) -> list[Row]:
+def _table(rows: "array[int]") -> Table:
+    return np.frombuffer(rows, np.int64).reshape(-1, 5) if rows else np.empty((0, 5), np.int64)
+
+
+def _number_first_dts(dts: npt.NDArray[np.int64]) -> None:
     """Number the first packets where Matroska, which stores no dts, cannot tell theirs for B-frames."""
-    for n, (_, first_known, *_) in enumerate(rows):
-        if first_known is not None:
-            head = [(row[0], first_known - n + at, *row[2:]) for at, row in enumerate(rows[:n])]
-            return head + rows[n:]
-    return rows
+    n = int(np.argmax(dts != NO_TIME))
+    if dts[n] != NO_TIME:
+        dts[:n] = np.arange(dts[n] - n, dts[n])
 
 
-def _doubtful(rows: list[Row], doubt: str, *, is_damaged: bool = False) -> PacketIndex:
+def _doubtful(table: Table, doubt: str, *, is_damaged: bool = False) -> PacketIndex:
     none = np.empty(0, np.int64)
-    shown = sum(not row[4] for row in rows)
+    shown = int(np.count_nonzero(table[:, 4] == 0))
     return PacketIndex(
         pts=none,
         keyframe=none.astype(bool),
@@ -112,12 +130,12 @@ def _doubtful(rows: list[Row], doubt: str, *, is_damaged: bool = False) -> Packe
         doubt=doubt,
         is_reordered=False,
         n_packets=shown,
-        n_hidden=len(rows) - shown,
+        n_hidden=len(table) - shown,
         is_damaged=is_damaged,
     )
 
 
-def _index(packets: npt.NDArray[np.int64], unneeded: npt.NDArray[np.bool_] | None = None) -> PacketIndex:
+def _index(packets: Table, unneeded: npt.NDArray[np.bool_] | None = None) -> PacketIndex:
     pts, dts, size, key, discard = packets.T
     position = np.flatnonzero(discard == 0)
     position = position[np.argsort(pts[position], kind="stable")]  # in the order of presentation
@@ -138,7 +156,7 @@ def _index(packets: npt.NDArray[np.int64], unneeded: npt.NDArray[np.bool_] | Non
         pts=shown,
         keyframe=key[position].astype(bool),
         position=position,
-        packet_bytes=size,
+        packet_bytes=size.copy(),  # without the rest of the table
         droppable=key < 0 if unneeded is None else unneeded & (key == 0),
         segments=segments,
         doubt=doubt,

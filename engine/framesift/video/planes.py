@@ -14,6 +14,9 @@ _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
 # Formats whose first plane is luma alone, in whole little-endian bytes: planar and semi-planar YUV, and grey.
 _LUMA_FIRST = re.compile(r"(?:yuva?j?4[0-4][0-4]p(\d\d?)?(?:le)?|gray(\d\d?)?(?:le)?|nv(?:12|21|16|24|42))")
+# How many columns and rows of the picture, as powers of two, a sample of its colour differences stands for.
+_SHIFTS = {"444": (0, 0), "422": (1, 0), "420": (1, 1), "440": (0, 1), "411": (2, 0), "410": (2, 2)}
+_NV_SHIFTS = {"nv12": (1, 1), "nv21": (1, 1), "nv16": (1, 0), "nv24": (0, 0), "nv42": (0, 0)}
 
 Luma = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -55,6 +58,40 @@ def _row_bytes(frame: VideoFrame, depth: int) -> tuple[int, ...]:
     return tuple(plane.width * -(-depth // 8) for plane in frame.planes)
 
 
+@dataclass(frozen=True, slots=True)
+class ChromaReading:
+    """How to read the colour differences of frames of one format: ``v * gain + bias`` is a level around 128."""
+
+    planes: tuple[int, ...]
+    """Which planes: of blue (U) and of red (V), or of both by turns; none of a frame without colour."""
+    shift: tuple[int, int]
+    """See `framesift_kernels.cpu.chroma`."""
+    depth: int
+    gain: float
+    bias: float
+    red_first: bool
+
+
+def chroma_reading_of(frame: VideoFrame) -> ChromaReading | None:
+    """How to read the colour differences of *frame* from its planes; None: see `Converter`."""
+    name = frame.format.name
+    match = _LUMA_FIRST.fullmatch(name)
+    if match is None or sys.byteorder != "little" or any(plane.line_size < 0 for plane in frame.planes):
+        return None
+    depth = int(match[1] or match[2] or 8)
+    middle = 1 << depth - 1
+    gain = 255 / (2 * middle - 1) if _is_full_range(frame, name) else 255 / (224 * 2 ** (depth - 8))
+    bias = 128 - middle * gain
+    if name.startswith("gray"):
+        return ChromaReading((), (0, 0), depth, gain, bias, False)
+    if name.startswith("nv"):
+        return ChromaReading((1,), _NV_SHIFTS[name], depth, gain, bias, name in ("nv21", "nv42"))
+    digits = name.removeprefix("yuv").lstrip("aj")[:3]
+    if digits not in _SHIFTS:
+        return None
+    return ChromaReading((1, 2), _SHIFTS[digits], depth, gain, bias, False)
+
+
 def luma(plane: VideoPlane, depth: int) -> Luma:
     """A plane as a (height, stride) array over the decoder's own memory; valid while its frame lives."""
     if depth == 8:
@@ -81,10 +118,15 @@ class Converter:
     def __init__(self) -> None:
         self._grey = VideoReformatter()
         self._rgb = VideoReformatter()
+        self._yuv = VideoReformatter()
 
     def grey(self, frame: VideoFrame) -> VideoFrame:
         """The frame as full-range 8-bit grey."""
         return self._grey.reformat(frame, format="gray", dst_color_range=ColorRange.JPEG, threads=1)
+
+    def yuv(self, frame: VideoFrame) -> VideoFrame:
+        """The frame as full-range 8-bit luma and colour differences, all of its size."""
+        return self._yuv.reformat(frame, format="yuv444p", dst_color_range=ColorRange.JPEG, threads=1)
 
     def rgb(self, frame: VideoFrame) -> VideoFrame:
         """The frame as 8-bit RGB: its own matrix and range, chroma interpolated, rounded accurately.

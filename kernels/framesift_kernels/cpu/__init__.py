@@ -1,47 +1,91 @@
 """Kernels for the CPU, compiled by Numba at their first call and cached on disk."""
 
-from .assign import assign
-from .assign_sums import assign_sums
-from .bounded_sums import bounded_sums
-from .cluster_sums import cluster_sums
-from .content_hash import content_hash
-from .lower_distances import lower_distances
-from .lower_grouped import lower_grouped
-from .lower_nearest import lower_nearest
-from .luminance import luminance
-from .motion_energy import motion_energy
-from .pick_farthest import pick_farthest
-from .picture import picture
-from .picture_at import picture_at
-from .potentials import potentials
-from .rle_box import rle_box
-from .rle_decode import rle_decode
-from .rle_encode import rle_encode
-from .rle_from_string import rle_from_string
-from .rle_merge import rle_merge
-from .rle_overlaps import rle_overlaps
-from .rle_to_string import rle_to_string
-from .rle_value_changes import rle_value_changes
-from .sharpness import sharpness
-from .thumbnail import thumbnail
+from typing import TYPE_CHECKING
+
+from .._lazy import import_lazily
+
+if TYPE_CHECKING:
+    from .arma_errors import arma_errors
+    from .arma_filter import arma_filter
+    from .assign import assign
+    from .assign_sums import assign_sums
+    from .balance_logs import balance_logs
+    from .bounded_sums import bounded_sums
+    from .chroma import chroma
+    from .cluster_sums import cluster_sums
+    from .content_hash import content_hash
+    from .cost_gains import cost_gains
+    from .difference_hash import difference_hash
+    from .get import get
+    from .is_finite import is_finite
+    from .lead import lead
+    from .lower_distances import lower_distances
+    from .lower_grouped import lower_grouped
+    from .lower_nearest import lower_nearest
+    from .luminance import luminance
+    from .motion_energy import motion_energy
+    from .nearest import nearest
+    from .nearest_two import nearest_two
+    from .pair_costs import pair_costs
+    from .pick_farthest import pick_farthest
+    from .picture import picture
+    from .picture_at import picture_at
+    from .potentials import potentials
+    from .product_scores import product_scores
+    from .put import put
+    from .rle_box import rle_box
+    from .rle_decode import rle_decode
+    from .rle_decode_batch import rle_decode_batch
+    from .rle_encode import rle_encode
+    from .rle_from_string import rle_from_string
+    from .rle_merge import rle_merge
+    from .rle_overlaps import rle_overlaps
+    from .rle_to_string import rle_to_string
+    from .rle_value_changes import rle_value_changes
+    from .sharpness import sharpness
+    from .swap_changes import swap_changes
+    from .take import take
+    from .thumbnail import thumbnail
+    from .xxh3 import xxh3
+
+CALLED_IN_THREADS: bool = True
+CACHED_ELEMENTS: int = 3 * 2**18
+"""3 MB as float32."""
 
 __all__ = [
+    "CACHED_ELEMENTS",
+    "CALLED_IN_THREADS",
+    "arma_errors",
+    "arma_filter",
     "assign",
     "assign_sums",
+    "balance_logs",
     "bounded_sums",
+    "chroma",
     "cluster_sums",
     "content_hash",
+    "cost_gains",
+    "difference_hash",
+    "get",
+    "is_finite",
+    "lead",
     "lower_distances",
     "lower_grouped",
     "lower_nearest",
     "luminance",
     "motion_energy",
+    "nearest",
+    "nearest_two",
+    "pair_costs",
     "pick_farthest",
     "picture",
     "picture_at",
     "potentials",
+    "product_scores",
+    "put",
     "rle_box",
     "rle_decode",
+    "rle_decode_batch",
     "rle_encode",
     "rle_from_string",
     "rle_merge",
@@ -49,5 +93,10 @@ __all__ = [
     "rle_to_string",
     "rle_value_changes",
     "sharpness",
+    "swap_changes",
+    "take",
     "thumbnail",
+    "xxh3",
 ]
+
+import_lazily(__name__, [name for name in __all__ if name.islower()])

@@ -8,84 +8,115 @@ and it makes the bound as good as it can be. All comparisons leave room for what
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from .. import F32, F64, I32, I64, Rows
-from ._compile import fma, kernel
-from ._rows import distances, fetch
-from ._vector import ROWS, VECTORS, WIDTH, keep_lowest, keep_second, lowest, to_float
+from .. import F32, F64, I32, I64, U8, Rows
+from ._compile import kernel, native
+from ._lloyd import BATCH, add_rows
+from ._narrow import pair_distances
+from ._rows import distances, fetch, pack_into
+from ._sift import round_centers, settle, sift, slack
+from ._vector import ROWS, VECTORS, WIDTH, keep_lowest, keep_second, lowest
 
-_BATCH = 256  # rows that stay in the cache between their distances and their sums
-_CHAINS = 8  # a chain of FMAs waits four cycles for each: eight rows at once leave none idle
 
-
-@kernel
+@native
 def bounded_step(
     x: Rows,  # IN  (n, d)
     centers: F32,  # IN  (k, d)
-    packed: F32,  # IN  (vectors, d, WIDTH)
     moved: float,
     labels: I32,  # INOUT  (n,)
     sqdist: F32,  # OUT  (n,)
     lower: F32,  # INOUT  (n,)
     sums: F64 | I64,  # INOUT  (k, d)
     counts: I64,  # INOUT  (k,)
+    compared: I64,  # INOUT  (1,) raised by the rows compared with all centres
+    low: F32,  # scratch  (ROWS, WIDTH)
+    second: F32,  # scratch  (ROWS, WIDTH)
+    lanes: npt.NDArray[np.int8],
+    origin: F32,
+    bias: I32,
+    scale: F32,
+    rounded: U8,
+    norms: F32,
+    scores: I32,
+    pair_rows: I64,
+    pair_numbers: I32,
+    pair_sqdist: F32,
+    batch: I64,
+    open_rows: I64,
+    packed: F32,
+    numbers: I32,
+    block: F32,
+    values: F32,
+    best: F32,
+    index: I32,
+) -> None:
+    """`bounded_sums`. The rest is `_lloyd.workspace`."""
+    n, k = len(x), len(centers)
+    narrow = len(lanes) > 0
+    if narrow:
+        round_centers(x, centers, lanes, origin, bias, rounded, scale)
+    is_packed = False
+    for start in range(0, n, BATCH):
+        stop = min(start + BATCH, n)
+        _own(x, centers, labels, start, stop, pair_rows, pair_numbers, pair_sqdist, sqdist)
+        rows = batch[: _open(start, stop, moved, slack(x.shape[1]), labels, sqdist, lower, batch)]
+        compared[0] += len(rows)
+        if narrow:
+            n_pairs, n_open = sift(
+                x, rows, k, lanes, origin, bias, scale, rounded, norms, scores,
+                pair_rows, pair_numbers, open_rows, lower,
+            )  # fmt: skip
+            settle(x, centers, n_pairs, pair_rows, pair_numbers, pair_sqdist, sqdist, labels, lower)
+            rows = open_rows[:n_open]
+        if len(rows) and not is_packed:
+            pack_into(centers, packed)
+            is_packed = True
+        _compare(x, rows, packed, labels, sqdist, lower, block, values, best, index, low, second)
+        add_rows(x, start, stop, labels, sums, counts)
+
+
+@kernel
+def _own(
+    x: Rows,  # IN  (n, d)
+    centers: F32,  # IN  (k, d)
+    labels: I32,  # IN  (n,)
+    start: int,
+    stop: int,
+    pair_rows: I64,  # scratch  (>= stop - start + WIDTH,)
+    pair_numbers: I32,  # scratch  as many
+    pair_sqdist: F32,  # scratch  as many
+    sqdist: F32,  # OUT  (n,)
+) -> None:
+    """Squared distances of rows to their centres."""
+    for pair in range(stop - start + WIDTH):
+        i = min(start + pair, stop - 1)
+        pair_rows[pair], pair_numbers[pair] = i, labels[i]
+    for at in range(0, stop - start, WIDTH):
+        pair_distances(x, pair_rows, centers, pair_numbers, at, pair_sqdist)
+    for i in range(start, stop):
+        sqdist[i] = pair_sqdist[i - start]
+
+
+@kernel
+def _open(
+    start: int,
+    stop: int,
+    moved: float,
+    room: float,
+    labels: I32,  # INOUT  (n,) 0 where rows are open
+    sqdist: F32,  # INOUT  (n,) infinite where rows are open
+    lower: F32,  # INOUT  (n,)
+    rows: I64,  # OUT  (stop - start,)
 ) -> int:
-    """`bounded_sums` on bits; returns how many rows were compared with all centres."""
-    n, d = x.shape
-    open_rows = np.empty(_BATCH, np.int64)
-    room = 1 + 4 * (d + 4) * 2.0**-24
-    compared = 0
-    for start in range(0, n, _BATCH):
-        stop = min(start + _BATCH, n)
-        _own(x, centers, labels, start, stop, sqdist)
-        held = 0
-        for i in range(start, stop):
-            lower[i] = np.float32((lower[i] - moved) * (1 - 2.0**-22)) if lower[i] > moved else np.float32(0)
-            if not math.sqrt(sqdist[i]) * room < lower[i]:
-                open_rows[held] = i
-                held += 1
-        compared += held
-        _compare(x, open_rows[:held], packed, room, labels, sqdist, lower)
-        for i in range(start, stop):
-            label = labels[i]
-            counts[label] += 1
-            row, total = x[i], sums[label]
-            for j in range(d):
-                total[j] += to_float(row[j])
-    return compared
-
-
-@kernel
-def _own(x: Rows, centers: F32, labels: I32, start: int, stop: int, sqdist: F32) -> None:
-    """Squared distances of rows to their centres: chains, some rows at a time."""
-    d = x.shape[1]
-    for first in range(start, stop, _CHAINS):
-        if first + _CHAINS <= stop:
-            i = first
-            a = b = c = e = f = g = h = k = np.float32(0)
-            for j in range(d):
-                a = _link(a, x[i, j], centers[labels[i], j])
-                b = _link(b, x[i + 1, j], centers[labels[i + 1], j])
-                c = _link(c, x[i + 2, j], centers[labels[i + 2], j])
-                e = _link(e, x[i + 3, j], centers[labels[i + 3], j])
-                f = _link(f, x[i + 4, j], centers[labels[i + 4], j])
-                g = _link(g, x[i + 5, j], centers[labels[i + 5], j])
-                h = _link(h, x[i + 6, j], centers[labels[i + 6], j])
-                k = _link(k, x[i + 7, j], centers[labels[i + 7], j])
-            sqdist[i], sqdist[i + 1], sqdist[i + 2], sqdist[i + 3] = a, b, c, e
-            sqdist[i + 4], sqdist[i + 5], sqdist[i + 6], sqdist[i + 7] = f, g, h, k
-        else:
-            for i in range(first, stop):
-                a = np.float32(0)
-                for j in range(d):
-                    a = _link(a, x[i, j], centers[labels[i], j])
-                sqdist[i] = a
-
-
-@kernel
-def _link(total: np.float32, a: np.float32, b: np.float32) -> np.float32:
-    diff = np.float32(to_float(a) - b)
-    return fma(diff, diff, total)
+    """Lower the bounds, and list the rows that may have another centre; return how many they are."""
+    held = 0
+    for i in range(start, stop):
+        lower[i] = np.float32((lower[i] - moved) * (1 - 2.0**-22)) if lower[i] > moved else np.float32(0)
+        if not math.sqrt(sqdist[i]) * (1 + room) < lower[i]:
+            rows[held], labels[i], sqdist[i], lower[i] = i, 0, np.inf, np.inf
+            held += 1
+    return held
 
 
 @kernel
@@ -93,15 +124,18 @@ def _compare(
     x: Rows,  # IN  (n, d)
     rows: I64,  # IN  (m,)
     packed: F32,  # IN  (vectors, d, WIDTH)
-    room: float,
     labels: I32,  # INOUT  (n,)
     sqdist: F32,  # INOUT  (n,)
     lower: F32,  # INOUT  (n,)
+    block: F32,  # scratch  (ROWS, d)
+    values: F32,  # scratch  (ROWS, VECTORS * WIDTH)
+    best: F32,  # scratch  (ROWS, WIDTH)
+    index: I32,  # scratch  (ROWS, WIDTH)
+    low: F32,  # scratch  (ROWS, WIDTH)
+    second: F32,  # scratch  (ROWS, WIDTH)
 ) -> None:
     """Nearest centre of some rows, and how far the next can be at least."""
-    block, values = np.zeros((ROWS, x.shape[1]), np.float32), np.empty((ROWS, VECTORS * WIDTH), np.float32)
-    best, index = np.empty((ROWS, WIDTH), np.float32), np.zeros((ROWS, WIDTH), np.int32)
-    low, second = np.empty((ROWS, WIDTH), np.float32), np.empty((ROWS, WIDTH), np.float32)
+    shrink = (1 - slack(x.shape[1])) * (1 - 2.0**-22)
     for start in range(0, len(rows), ROWS):
         held = fetch(x, rows, start, block)
         for r in range(ROWS):
@@ -120,4 +154,4 @@ def _compare(
             for lane in range(WIDTH):
                 mine = lane == labels[i] % WIDTH
                 other = min(other, second[r, lane] if mine else low[r, lane])
-            lower[i] = np.float32(math.sqrt(other) * (2 - room) * (1 - 2.0**-22))
+            lower[i] = np.float32(math.sqrt(other) * shrink)

@@ -10,19 +10,35 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ._objects import Bound, Call, load, pin
+from ._objects import Bound, Call, Parts, load, pin
 
-__all__ = ["fma", "kernel", "native", "pin"]
+__all__ = ["cgutils", "fma", "intrinsic", "kernel", "native", "pin", "types"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 """Kernels stay plain Python, as Numba's own functions do."""
+
+
+class _Later:
+    """A module that is imported when it is used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(import_module(self._name), attribute)
+
+
+cgutils: Any = _Later("numba.core.cgutils")
+types: Any = _Later("numba.core.types")
+"""Of Numba, for intrinsics."""
 
 
 class _Compiled:
@@ -31,18 +47,27 @@ class _Compiled:
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
+        Parts.names.add(function.__qualname__)
 
     @cached_property
     def dispatcher(self) -> Any:
         """Numba's own."""
+        return self._dispatcher(cache=True)
+
+    @cached_property
+    def part(self) -> Any:
+        """The same for a kernel that is part of another."""
+        return self._dispatcher(cache=False)
+
+    def _dispatcher(self, cache: bool) -> Any:
         from numba import njit
 
-        return njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")(self.function)
+        return njit(nogil=True, cache=cache, boundscheck=False, error_model="numpy")(self.function)
 
     @property
     def _numba_type_(self) -> Any:
         """What Numba asks a name in another kernel for."""
-        return self.dispatcher._numba_type_
+        return (self.part if Parts.making else self.dispatcher)._numba_type_
 
     def __call__(self, *args: Any) -> Any:
         return self.function(*args) if JIT_DISABLED else self.dispatcher(*args)
@@ -116,7 +141,6 @@ def native(function: _F) -> _F:
 def _fma_llvm(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     """Typing and code of `fma`, for Numba."""
     from llvmlite import ir
-    from numba import types
 
     if not (a == b == c == types.float32):
         return None
@@ -160,5 +184,10 @@ def _fma_python(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
     return np.float32(total)
 
 
-fma = cast(Callable[..., np.float32], _Intrinsic(_fma_python, _fma_llvm))
+def intrinsic(plain: Callable[..., Any], llvm: Callable[..., Any]) -> Callable[..., Any]:
+    """What kernels call *plain* by: compiled, it is the code that *llvm*, a typing function of Numba's, gives."""
+    return cast(Callable[..., Any], _Intrinsic(plain, llvm))
+
+
+fma: Callable[..., np.float32] = intrinsic(_fma_python, _fma_llvm)
 """float32 ``a * b + c`` with one rounding (IEEE 754 fusedMultiplyAdd), on every device the same."""

@@ -1,16 +1,32 @@
 """Greedy k-center among a few rows, which lie in the cache as lanes."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import F32, I32, I64, Rows
-from ._compile import kernel
+from ._compile import kernel, native
 from ._vector import BUFFER_VECTORS, WIDTH, approach, to_float
 
 _LANES = BUFFER_VECTORS * WIDTH
 _PICKS_A_CHECK = 4  # between looks at how many rows are left
 
 
-@kernel
+def scratch(m: int, d: int) -> tuple[Any, ...]:
+    """What `pick` works in, for m rows: packed, lane_sqdist, lane_nearest, lane_rows, high, left."""
+    tiles = -(-m // _LANES)
+    lanes = (tiles, _LANES)
+    return (
+        np.empty((tiles, d, _LANES), np.float32),
+        np.empty(lanes, np.float32),
+        np.empty(lanes, np.int32),
+        np.empty(lanes, np.int64),
+        np.empty(tiles, np.float32),
+        np.empty(tiles * _LANES, np.int64),
+    )
+
+
+@native
 def pick(
     x: Rows,  # IN  (n, d)
     rows: I64,  # IN  (m,)
@@ -22,15 +38,18 @@ def pick(
     first: int,
     picks: I64,  # OUT  (p,)
     reached: F32,  # OUT  (p,)
-) -> int:
-    """`pick_farthest` on bits."""
-    m, d = len(rows), x.shape[1]
-    tiles = -(-m // _LANES)
-    packed = np.empty((tiles, d, _LANES), np.float32)
-    lane_sqdist, lane_nearest = np.empty((tiles, _LANES), np.float32), np.empty((tiles, _LANES), np.int32)
-    lane_rows, high = np.empty((tiles, _LANES), np.int64), np.empty(tiles, np.float32)
+    found: I64,  # OUT  (1,) how many were picked
+    packed: F32,
+    lane_sqdist: F32,
+    lane_nearest: I32,
+    lane_rows: I64,
+    high: F32,
+    left: I64,
+) -> None:
+    """`pick_farthest` on bits. The rest is `scratch`."""
+    d = x.shape[1]
     tiles = _fill(x, rows, sqdist, nearest, packed, lane_sqdist, lane_nearest, lane_rows, high)
-    n_alive, n_picks = m, 0
+    n_alive, n_picks = len(rows), 0
     while n_picks < len(picks):
         tile = _first_largest(high[:tiles])
         if tile < 0 or high[tile] < threshold or high[tile] < 0:
@@ -45,23 +64,17 @@ def pick(
         for t in range(tiles):
             high[t] = approach(packed, t, centers[number], number, lane_sqdist, lane_nearest)
         if n_picks % _PICKS_A_CHECK == 0 and _count(lane_sqdist[:tiles], threshold) <= n_alive // 2:
-            left = _write_back(
-                number + 1,
-                tiles,
-                lane_sqdist,
-                lane_nearest,
-                lane_rows,
-                sqdist,
-                nearest,
-                applied,
-                threshold,
-            )
-            tiles = _fill(x, left, sqdist, nearest, packed, lane_sqdist, lane_nearest, lane_rows, high)
-            n_alive = len(left)
+            n_alive = _write_back(
+                number + 1, tiles, lane_sqdist, lane_nearest, lane_rows,
+                sqdist, nearest, applied, threshold, left,
+            )  # fmt: skip
+            alive = left[:n_alive]
+            tiles = _fill(x, alive, sqdist, nearest, packed, lane_sqdist, lane_nearest, lane_rows, high)
     _write_back(
-        first + n_picks, tiles, lane_sqdist, lane_nearest, lane_rows, sqdist, nearest, applied, threshold
-    )
-    return n_picks
+        first + n_picks, tiles, lane_sqdist, lane_nearest, lane_rows,
+        sqdist, nearest, applied, threshold, left,
+    )  # fmt: skip
+    found[0] = n_picks
 
 
 @kernel
@@ -95,7 +108,8 @@ def _fill(
                     packed[tile, j, lane] = to_float(row[j])
             else:
                 lane_rows[tile, lane], lane_sqdist[tile, lane] = -1, -1
-                packed[tile, :, lane] = 0
+                for j in range(x.shape[1]):
+                    packed[tile, j, lane] = 0
         high[tile] = largest
     return tiles
 
@@ -111,9 +125,9 @@ def _write_back(
     nearest: I32,  # INOUT  (n,)
     applied: I32,  # INOUT  (n,)
     threshold: float,
-) -> I64:
-    """Return to the rows what their lanes have found out, and list those that may still be picked."""
-    left = np.empty(tiles * _LANES, np.int64)
+    left: I64,  # OUT  (tiles * lanes,)
+) -> int:
+    """Return to the rows what their lanes have found out; list those that may still be picked, and count them."""
     n = 0
     for tile in range(tiles):
         for lane in range(_LANES):
@@ -127,7 +141,7 @@ def _write_back(
                 if sqdist[row] >= threshold and sqdist[row] >= 0:
                     left[n] = row
                     n += 1
-    return left[:n]
+    return n
 
 
 @kernel

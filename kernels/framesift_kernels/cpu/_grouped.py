@@ -7,39 +7,40 @@ A row i with nearest centre a cannot be nearer to c if |a - c| >= 2 |i - a|, for
 import numpy as np
 
 from .. import F32, I32, I64, Rows
-from ._compile import kernel
-from ._rows import distances, lower, pack
+from ._compile import kernel, native
+from ._rows import distances, lower, pack_into
+from ._sift import slack
 from ._vector import ROWS, VECTORS, WIDTH
 
 _TINY = 1e-30  # below this, squares underflow and the relative error has no bound
 
 
-@kernel
-def slack(d: int) -> float:
-    """Room for rounding: the computed squares are within (d + 3) 2**-24 of the true ones, and three are compared."""
-    return 4 * (d + 4) * 2.0**-24
-
-
-@kernel
+@native
 def lower_groups(
     x: Rows,  # IN  (n, d)
     rows: I64,  # IN  (m,) by their nearest
     centers: F32,  # IN  (k, d)
-    applied: I32,  # IN  (n,)
+    first: int,
+    applied: I32,  # IN  (n,) of *rows*, the least is *first*
     sqdist: F32,  # INOUT  (n,)
     nearest: I32,  # INOUT  (n,)
-) -> int:
-    """`lower_grouped` on bits."""
+    pairs: I64,  # INOUT  (1,) raised by the distances computed
+    packed: F32,  # scratch  (vectors, d, WIDTH) for k - first centres
+    some: F32,  # scratch  (vectors, d, WIDTH)
+    kept: I32,  # scratch  (k,)
+    between: F32,  # scratch  (ROWS, vectors * WIDTH)
+    starts: I64,  # scratch  (ROWS + 1,)
+    oldest: I64,  # scratch  (ROWS,)
+    reach: F32,  # scratch  (ROWS,)
+    block: F32,
+    values: F32,
+    best: F32,
+    index: I32,
+) -> None:
+    """`lower_grouped` on bits. The rest is `_rows.scratch`."""
     k, d = centers.shape
-    first = k
-    for i in rows:
-        first = min(first, applied[i])
-    packed = pack(centers[first:])
-    some = np.empty((len(packed), d, WIDTH), np.float32)
-    kept, between = np.empty(k, np.int32), np.empty((ROWS, len(packed) * WIDTH), np.float32)
-    block, values = np.zeros((ROWS, d), np.float32), np.empty((ROWS, VECTORS * WIDTH), np.float32)
-    starts, oldest, reach = np.empty(ROWS + 1, np.int64), np.empty(ROWS, np.int64), np.empty(ROWS, np.float32)
-    pairs, start = 0, 0
+    pack_into(centers[first:], packed)
+    start = 0
     while start < len(rows):
         groups = _next_groups(rows, start, nearest, applied, sqdist, starts, oldest, reach)
         least = k
@@ -52,12 +53,11 @@ def lower_groups(
         for g in range(groups):
             n = _keep(between, g, first, oldest[g], k, reach[g], slack(d), kept)
             if n:
-                pairs += n * (starts[g + 1] - starts[g])
+                pairs[0] += n * (starts[g + 1] - starts[g])
                 vectors = _gather(centers, kept, n, some)
                 group = rows[starts[g] : starts[g + 1]]
-                lower(x, group, some[:vectors], kept, sqdist, nearest)
+                lower(x, group, some[:vectors], kept, sqdist, nearest, block, values, best, index)
         start = starts[groups]
-    return pairs
 
 
 @kernel

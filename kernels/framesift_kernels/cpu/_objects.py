@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -192,7 +193,8 @@ def _compile(function: Callable[..., Any], kinds: Kinds) -> bytes:
     with global_compiler_lock:
         typing.refresh()
         target.refresh()
-        result = numba.compile_extra(typing, target, function, arguments, types.none, flags, {})
+        with _parts(target.codegen()):
+            result = numba.compile_extra(typing, target, function, arguments, types.none, flags, {})
         library = target.codegen().create_library(function.__name__)
         library.enable_object_caching()
         library.add_ir_module(_entry(library, target, result.fndesc, ir))
@@ -200,6 +202,46 @@ def _compile(function: Callable[..., Any], kinds: Kinds) -> bytes:
         library.finalize()
         _name, _kind, (code, _shared) = library.serialize_using_object_code()
     return bytes(code)
+
+
+class Parts:
+    """Kernels that are called by others."""
+
+    names: ClassVar[set[str]] = set()
+    """Qualified names of their functions."""
+    making = False
+    """Whether they are compiled to be linked into a whole, and nothing else; changed under Numba's lock."""
+
+
+@contextlib.contextmanager
+def _parts(codegen: Any) -> Iterator[None]:
+    """Leave out, for kernels that are compiled meanwhile, all that is done again once they are linked into a whole.
+
+    Numba optimises every function when it is compiled, again with each that calls it, and makes machine code of all
+    of them. Here only the whole is wanted: a third of the time.
+    """
+    whole: Any = codegen._library_class
+
+    class Part(whole):  # type: ignore[misc]
+        codegen = SimpleNamespace(set_env=lambda *_: None)  # there is no code to tell of its environment
+
+        def _optimize_functions(self, module: Any) -> None: ...
+
+        def _optimize_final_module(self) -> None: ...
+
+        def _finalize_final_module(self) -> None:
+            self._finalize_dynamic_globals()
+            self._finalized = True
+
+    def create(name: str, **options: Any) -> Any:
+        return (Part if name in Parts.names else whole)(codegen, name, **options)
+
+    codegen.create_library, Parts.making = create, True
+    try:
+        yield
+    finally:
+        del codegen.create_library
+        Parts.making = False
 
 
 def _entry(library: Any, target: Any, descriptor: Any, ir: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import F32, I32, I64, Rows
-from ._compile import kernel
+from ._compile import kernel, native
 from ._vector import (
     ROWS,
     VECTORS,
@@ -26,16 +26,18 @@ def bits(x: Rows) -> Any:
 
 
 @kernel
-def pack(centers: F32) -> F32:  # IN (k, d), OUT (vectors, d, WIDTH)
+def pack_into(centers: F32, packed: F32) -> None:  # IN (k, d), OUT (vectors, d, WIDTH)
     """Lay out centres so that lanes are centres. Lanes without one are infinitely far."""
     k, d = centers.shape
-    packed = np.full((-(-k // WIDTH), d, WIDTH), np.inf, np.float32)
     for v in range(len(packed)):
         first = v * WIDTH
+        held = min(WIDTH, k - first)
         for j in range(d):
-            for lane in range(min(WIDTH, k - first)):
-                packed[v, j, lane] = centers[first + lane, j]
-    return packed
+            row = packed[v, j]
+            for lane in range(held):
+                row[lane] = centers[first + lane, j]
+            for lane in range(held, WIDTH):
+                row[lane] = np.inf
 
 
 @kernel
@@ -78,6 +80,12 @@ def distances(
         distances_1(block, packed, at, out)
 
 
+def scratch(d: int) -> tuple[Any, ...]:
+    """What `lower` works in: block, values, best, index."""
+    best, index = np.empty((ROWS, WIDTH), np.float32), np.zeros((ROWS, WIDTH), np.int32)
+    return np.zeros((ROWS, d), np.float32), np.empty((ROWS, VECTORS * WIDTH), np.float32), best, index
+
+
 @kernel
 def lower(
     x: Rows,  # IN  (n, d)
@@ -86,19 +94,21 @@ def lower(
     numbers: I32,  # IN  (>= lanes with a centre,)
     sqdist: F32,  # INOUT  (n,)
     nearest: I32,  # INOUT  (n,)
+    block: F32,  # scratch  (ROWS, d) no infinities or NaN
+    values: F32,  # scratch  (ROWS, VECTORS * WIDTH)
+    best: F32,  # scratch  (ROWS, WIDTH)
+    index: I32,  # scratch  (ROWS, WIDTH)
 ) -> None:
     """Take the packed centres into account: ``sqdist[i]`` and ``nearest[i]`` of each of *rows*.
 
     ``sqdist[i] = min(sqdist[i], |x[i] - c|**2)``; *nearest* follows, the number of the first lane on a tie, and
     stays as it is if nothing is nearer than before.
     """
-    block = np.zeros((ROWS, x.shape[1]), np.float32)
-    values = np.empty((ROWS, VECTORS * WIDTH), np.float32)
-    best = np.empty((ROWS, WIDTH), np.float32)
-    index = np.zeros((ROWS, WIDTH), np.int32)
     for start in range(0, len(rows), ROWS):
         n = fetch(x, rows, start, block)
-        best[:] = np.inf
+        for r in range(ROWS):
+            for lane in range(WIDTH):
+                best[r, lane], index[r, lane] = np.inf, 0
         for at in range(0, len(packed), VECTORS):
             vectors = min(VECTORS, len(packed) - at)
             distances(block, packed, at, vectors, values)
@@ -108,3 +118,22 @@ def lower(
             value, lane = lowest(best, index, r)
             if value < sqdist[i]:
                 sqdist[i], nearest[i] = value, numbers[lane]
+
+
+@native
+def lower_packed(
+    x: Rows,  # IN  (n, d)
+    rows: I64,  # IN  (m,) rows of x
+    centers: F32,  # IN  (k, d)
+    numbers: I32,  # IN  (k,)
+    sqdist: F32,  # INOUT  (n,)
+    nearest: I32,  # INOUT  (n,)
+    packed: F32,  # scratch  (vectors, d, WIDTH)
+    block: F32,
+    values: F32,
+    best: F32,
+    index: I32,
+) -> None:
+    """`lower` for centres as they are. The rest is `scratch`."""
+    pack_into(centers, packed)
+    lower(x, rows, packed, numbers, sqdist, nearest, block, values, best, index)

@@ -5,25 +5,17 @@ results travel through memory. Here they are held in registers: a tile of ``ROWS
 of ``WIDTH`` lanes. The code is generic LLVM: any processor can run it, the sizes are those that fill the registers
 of this one. They change nothing in the results: a lane computes one distance, by one chain of fused multiply-adds.
 
-Plain Python (``NUMBA_DISABLE_JIT=1``) runs the functions whose names end in ``_python``. Numba's cache looks at the
-file of a kernel, not at those that it calls into: after a change here, delete ``__pycache__`` or set another
-``NUMBA_CACHE_DIR``.
+Plain Python (``NUMBA_DISABLE_JIT=1``) runs the functions whose names end in ``_python``. Numba is imported when one
+is compiled, not before.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import config
-from numba import types as _types
-from numba.core import cgutils as _cgutils
-from numba.extending import intrinsic
 
-from ._compile import fma
-
-cgutils: Any = _cgutils  # they have no annotations
-types: Any = _types
+from ._compile import cgutils, fma, intrinsic, types
 
 
 class Tiles(NamedTuple):
@@ -88,28 +80,37 @@ class _Block:
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         return self.b.call(self._fma, [a, b, c])
 
-    def sums(self, n: int) -> list[Any]:
+    def sums(self, n: int, vector: Any = _V) -> list[Any]:
         """n vectors of zeros; LLVM keeps them in registers."""
-        slots = [cgutils.alloca_once(self.b, _V) for _ in range(n)]
+        slots = [cgutils.alloca_once(self.b, vector) for _ in range(n)]
         for slot in slots:
-            self.b.store(ir.Constant(_V, None), slot)
+            self.b.store(ir.Constant(vector, None), slot)
         return slots
 
 
 def _to_float(builder: Any, value: Any) -> Any:
-    """float32 of a float32, of an integer, or of the bits of a float16 (int of 16 bits)."""
-    if value.type == _F:
+    """float32 of float32s, of integers, or of the bits of float16s (ints of 16 bits): of one, or of a vector."""
+    count = value.type.count if isinstance(value.type, ir.VectorType) else 0
+    kind = value.type.element if count else value.type
+
+    def shaped(scalar: Any) -> Any:
+        return ir.VectorType(scalar, count) if count else scalar
+
+    def constant(scalar: Any, number: Any) -> Any:
+        return ir.Constant(shaped(scalar), [number] * count if count else number)
+
+    if kind == _F:
         return value
-    if value.type != ir.IntType(16):
-        return builder.uitofp(value, _F)
+    if kind != ir.IntType(16):
+        return builder.uitofp(value, shaped(_F))
     if _HALF_IN_HARDWARE:
-        return builder.fpext(builder.bitcast(value, ir.HalfType()), _F)
-    bits = builder.zext(
-        value, _I32
-    )  # the exponent moves to its place, and is 112 too small: times 2**112, exact
-    size = builder.bitcast(builder.shl(builder.and_(bits, _I32(0x7FFF)), _I32(13)), _F)
-    size = builder.bitcast(builder.fmul(size, ir.Constant(_F, 2.0**112)), _I32)
-    return builder.bitcast(builder.or_(size, builder.shl(builder.and_(bits, _I32(0x8000)), _I32(16))), _F)
+        return builder.fpext(builder.bitcast(value, shaped(ir.HalfType())), shaped(_F))
+    # The exponent moves to its place, and is 112 too small: times 2**112, exact.
+    bits = builder.zext(value, shaped(_I32))
+    size = builder.shl(builder.and_(bits, constant(_I32, 0x7FFF)), constant(_I32, 13))
+    size = builder.fmul(builder.bitcast(size, shaped(_F)), constant(_F, 2.0**112))
+    sign = builder.shl(builder.and_(bits, constant(_I32, 0x8000)), constant(_I32, 16))
+    return builder.bitcast(builder.or_(builder.bitcast(size, shaped(_I32)), sign), shaped(_F))
 
 
 def _distances(vectors: int) -> Callable[..., Any]:
@@ -365,18 +366,13 @@ def _count_trailing_zeros_python(value: Any) -> np.uint64:
     return np.uint64((number & -number).bit_length() - 1 if number else 64)
 
 
-def make(typing: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
-    disabled: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
-    return plain if disabled else cast(Callable[..., Any], intrinsic(typing))
-
-
-distances_1 = make(_distances(1), _distances_python(1))
-distances_2 = make(_distances(2), _distances_python(2))
-distances_3 = make(_distances(3), _distances_python(3))
-distances_4 = make(_distances(4), _distances_python(4))
-keep_lowest = make(_keep_lowest, _keep_lowest_python)
-keep_second = make(_keep_second, _keep_second_python)
-lowest = make(_lowest, _lowest_python)
-approach = make(_approach, _approach_python)
-to_float = make(_to_float_typing, _to_float_python)
-count_trailing_zeros = make(_count_trailing_zeros, _count_trailing_zeros_python)
+distances_1 = intrinsic(_distances_python(1), _distances(1))
+distances_2 = intrinsic(_distances_python(2), _distances(2))
+distances_3 = intrinsic(_distances_python(3), _distances(3))
+distances_4 = intrinsic(_distances_python(4), _distances(4))
+keep_lowest = intrinsic(_keep_lowest_python, _keep_lowest)
+keep_second = intrinsic(_keep_second_python, _keep_second)
+lowest = intrinsic(_lowest_python, _lowest)
+approach = intrinsic(_approach_python, _approach)
+to_float = intrinsic(_to_float_python, _to_float_typing)
+count_trailing_zeros = intrinsic(_count_trailing_zeros_python, _count_trailing_zeros)

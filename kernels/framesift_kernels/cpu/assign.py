@@ -24,12 +24,13 @@ def assign(x: Rows, centers: F32) -> tuple[I32, F32]:
     -----
     A distance is one chain of fused multiply-adds in float32, ``s = fma(x[j] - c[j], x[j] - c[j], s)`` for
     ``j = 0, 1, ..., d - 1``: it does not depend on the tiles, on threads, or on the width of vectors.
-    SIMD lanes are centres. O(n k d); scratch: a copy of the centres and 8 bytes a row.
+    SIMD lanes are centres. O(n k d); scratch: two copies of the centres.
     """
-    from ._rows import bits, lower, pack
+    from ._lloyd import assign_and_sum, workspace
+    from ._rows import bits
 
-    labels = np.full(len(x), min(len(centers), 1) - 1, np.int32)
-    sqdist = np.full(len(x), np.inf, np.float32)
-    numbers = np.arange(len(centers), dtype=np.int32)
-    lower(bits(x), np.arange(len(x)), pack(centers), numbers, sqdist, labels)
+    labels, sqdist = np.empty(len(x), np.int32), np.empty(len(x), np.float32)
+    sums, counts = np.empty((0, x.shape[1])), np.empty(0, np.int64)
+    work = workspace(len(centers), *x.shape)
+    assign_and_sum(bits(x), np.ascontiguousarray(centers), labels, sqdist, sums, counts, *work)
     return labels, sqdist

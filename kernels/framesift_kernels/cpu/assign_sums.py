@@ -25,11 +25,12 @@ def assign_sums(x: Rows, centers: F32, labels: I32, sqdist: F32) -> tuple[F64 | 
     counts : (k,) int64
         Rows of every centre.
     """
-    from ._lloyd import assign_and_sum
-    from ._rows import bits, pack
+    from ._lloyd import assign_and_sum, workspace
+    from ._rows import bits
 
     shape = (centers.shape[0], centers.shape[1])
     sums: F64 | I64 = np.zeros(shape, np.int64) if x.dtype == np.uint8 else np.zeros(shape, np.float64)
     counts = np.zeros(len(centers), np.int64)
-    assign_and_sum(bits(x), pack(centers), labels, sqdist, sums, counts)
+    work = workspace(len(centers), *x.shape)
+    assign_and_sum(bits(x), np.ascontiguousarray(centers), labels, sqdist, sums, counts, *work)
     return sums, counts

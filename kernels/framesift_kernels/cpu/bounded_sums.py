@@ -36,10 +36,15 @@ def bounded_sums(
     Exact (Hamerly 2010). It pays when most rows are left out.
     """
     from ._bounded import bounded_step
-    from ._rows import bits, pack
+    from ._lloyd import workspace
+    from ._rows import bits
+    from ._vector import ROWS, WIDTH
 
     shape = (centers.shape[0], centers.shape[1])
     sums: F64 | I64 = np.zeros(shape, np.int64) if x.dtype == np.uint8 else np.zeros(shape, np.float64)
-    counts = np.zeros(len(centers), np.int64)
-    compared = bounded_step(bits(x), centers, pack(centers), moved, labels, sqdist, lower, sums, counts)
-    return sums, counts, int(compared)
+    counts, compared = np.zeros(len(centers), np.int64), np.zeros(1, np.int64)
+    scratch = np.empty((2, ROWS, WIDTH), np.float32)
+    work = workspace(len(centers), *x.shape)
+    known = (labels, sqdist, lower)
+    bounded_step(bits(x), centers, float(moved), *known, sums, counts, compared, *scratch, *work)
+    return sums, counts, int(compared[0])

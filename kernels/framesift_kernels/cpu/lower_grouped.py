@@ -1,5 +1,9 @@
 """Nearest of a growing set of centres, for rows that lie near the centre they have."""
 
+from typing import Any
+
+import numpy as np
+
 from .. import F32, I32, I64, Rows
 
 
@@ -29,6 +33,22 @@ def lower_grouped(x: Rows, rows: I64, centers: F32, applied: I32, sqdist: F32, n
     Exact (Elkan 2003, lemma 1, with room for rounding). It pays when most are left out: see the value returned.
     """
     from ._grouped import lower_groups
-    from ._rows import bits
+    from ._rows import bits, scratch
+    from ._vector import ROWS, WIDTH
 
-    return int(lower_groups(bits(x), rows, centers, applied, sqdist, nearest))
+    k, d = centers.shape
+    first = int(applied[rows].min(initial=k))
+    vectors = -(-(k - first) // WIDTH)
+    pairs = np.zeros(1, np.int64)
+    work: tuple[Any, ...] = (
+        np.empty((vectors, d, WIDTH), np.float32),
+        np.empty((vectors, d, WIDTH), np.float32),
+        np.empty(k, np.int32),
+        np.empty((ROWS, vectors * WIDTH), np.float32),
+        np.empty(ROWS + 1, np.int64),
+        np.empty(ROWS, np.int64),
+        np.empty(ROWS, np.float32),
+    )
+    known = (sqdist, nearest)
+    lower_groups(bits(x), rows, centers, first, applied, *known, pairs, *work, *scratch(d))
+    return int(pairs[0])

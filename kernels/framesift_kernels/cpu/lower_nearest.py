@@ -25,7 +25,10 @@ def lower_nearest(x: Rows, rows: I64, centers: F32, first: int, sqdist: F32, nea
     -----
     Distances are chains of FMAs, as in `assign`. O(m (k - first) d).
     """
-    from ._rows import bits, lower, pack
+    from ._rows import bits, lower_packed, scratch
+    from ._vector import WIDTH
 
     numbers = np.arange(first, len(centers), dtype=np.int32)
-    lower(bits(x), rows, pack(centers[first:]), numbers, sqdist, nearest)
+    packed = np.empty((-(-len(numbers) // WIDTH), centers.shape[1], WIDTH), np.float32)
+    work = scratch(x.shape[1])
+    lower_packed(bits(x), rows, centers[first:], numbers, sqdist, nearest, packed, *work)

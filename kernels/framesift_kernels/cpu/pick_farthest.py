@@ -1,5 +1,7 @@
 """Greedy picks among a few rows."""
 
+import numpy as np
+
 from .. import F32, I32, I64, Rows
 
 
@@ -49,7 +51,13 @@ def pick_farthest(
     SIMD lanes are rows, distances are chains of FMAs as in `assign`. O(m d) a pick at most, less as rows fall
     below the threshold. Scratch: a float32 copy of the rows.
     """
-    from ._farthest import pick
+    from ._farthest import pick, scratch
     from ._rows import bits
 
-    return int(pick(bits(x), rows, sqdist, nearest, applied, threshold, centers, first, picks, reached))
+    found = np.zeros(1, np.int64)
+    work = scratch(len(rows), x.shape[1])
+    at_least = float(threshold)
+    pick(
+        bits(x), rows, sqdist, nearest, applied, at_least, centers, first, picks, reached, found, *work
+    )  # fmt: skip
+    return int(found[0])

@@ -21,9 +21,12 @@ def potentials(x: Rows, candidates: F32, sqdist: F32) -> F64:
         Added in the order of the rows.
     """
     from ._lloyd import potentials
-    from ._rows import bits, pack
+    from ._rows import bits, scratch
+    from ._vector import WIDTH
 
-    packed = pack(candidates)
-    totals = np.zeros(packed.shape[0] * packed.shape[2])
-    potentials(bits(x), packed, sqdist, totals)
+    vectors = -(-len(candidates) // WIDTH)
+    packed = np.empty((vectors, x.shape[1], WIDTH), np.float32)
+    totals = np.zeros(vectors * WIDTH)
+    block, values, _, _ = scratch(x.shape[1])
+    potentials(bits(x), candidates, sqdist, np.arange(len(x)), packed, block, values, totals)
     return totals[: len(candidates)]

@@ -1,6 +1,10 @@
 """Masks of run lengths."""
 
+import numpy as np
+
 from .. import I64, U8
+from ._compile import native
+from ._paint import WHOLE, paint_columns, paint_rows
 
 
 def rle_decode(counts: I64, mask: U8, columns: bool) -> None:
@@ -14,10 +18,29 @@ def rle_decode(counts: I64, mask: U8, columns: bool) -> None:
         OUT: 0 and 1.
     columns
         Whether runs go down the columns or along the rows. The mask is written in its own order either way.
-    """
-    from ._rle import decode_columns, decode_rows
 
-    if columns:
-        decode_columns(counts, mask)
+    Notes
+    -----
+    Scratch: 8 bytes a row and a run, one a column.
+    """
+    height, width = mask.shape
+    if not mask.size:
+        return
+    changes = np.empty(len(counts) if columns else 0, np.int64)
+    starts = np.empty(height + 1 if columns else 0, np.int64)
+    _decode(counts, mask.reshape(-1), width, starts, changes, np.empty(width, np.uint8))
+
+
+@native
+def _decode(
+    counts: I64,  # IN   (m,)
+    mask: U8,  # OUT  (h * w,)
+    width: int,
+    starts: I64,  # scratch (h + 1,); (0,) for runs along rows
+    changes: I64,  # scratch (m,)
+    line: U8,  # scratch (w,)
+) -> None:
+    if len(starts):
+        paint_columns(counts, mask, width, starts, changes, line, WHOLE)
     else:
-        decode_rows(counts, mask.reshape(-1))
+        paint_rows(counts, mask, width, line, WHOLE)

@@ -1,6 +1,12 @@
 """COCO's characters for run lengths."""
 
-from .. import I64
+import numpy as np
+
+from .. import I64, U8
+from ._compile import native
+from ._rle import scratch
+
+_MOST_CHARACTERS = 13  # of a number of 64 bits, 5 each
 
 
 def rle_to_string(counts: I64) -> bytes:
@@ -13,6 +19,25 @@ def rle_to_string(counts: I64) -> bytes:
     ----------
     counts : (m,) int64
     """
-    from ._rle import to_string
+    text, numbers = np.empty(_MOST_CHARACTERS * len(counts), np.uint8), scratch.numbers
+    _to_string(counts, text, numbers)
+    return text[: int(numbers[0])].tobytes()
 
-    return bytes(to_string(counts))
+
+@native
+def _to_string(
+    counts: I64,  # IN   (m,)
+    text: U8,  # OUT  (13 m,)
+    numbers: I64,  # OUT  (1,): characters
+) -> None:
+    n = 0
+    for i in range(len(counts)):
+        value = counts[i] - (counts[i - 2] if i > 2 else 0)
+        more = True
+        while more:
+            bits = value & 31
+            value >>= 5
+            more = value != (-1 if bits & 16 else 0)
+            text[n] = 48 + (bits | (32 if more else 0))
+            n += 1
+    numbers[0] = n

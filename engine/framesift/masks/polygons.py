@@ -1,17 +1,46 @@
 """Polygons as run-length masks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from framesift_kernels import I64
 
-from .errors import UsageError
+from ..errors import UsageError
+from .arithmetic import convert, merge
+from .runs import Order, as_shape
 
 _POLYGON_SCALE = 5
 """COCO's polygons are traced at five times the resolution."""
 
 
-def fill(polygon: npt.ArrayLike, shape: tuple[int, int]) -> I64:
+def from_polygons(polygons: Sequence[npt.ArrayLike], shape: Sequence[int], order: Order = "column") -> I64:
+    """Counts of what any of the polygons covers, by COCO's rules, to the pixel.
+
+    Parameters
+    ----------
+    polygons
+        Each a list ``[x0, y0, x1, y1, ...]`` or (k, 2) array of corners in pixels.
+    shape : (h, w)
+
+    Raises
+    ------
+    UsageError
+        One has fewer than three corners, or one that is not finite.
+
+    Notes
+    -----
+    The runs lie between the places at which the outline crosses a column's centre, as in COCO's API
+    (``rleFrPoly``). O(length of the outlines).
+    """
+    shape = as_shape(shape)
+    if not len(polygons):
+        return np.array([shape[0] * shape[1]])
+    return convert(merge([_fill(p, shape) for p in polygons]), shape, "column", order)
+
+
+def _fill(polygon: npt.ArrayLike, shape: tuple[int, int]) -> I64:
     """Run lengths, in column order, of what a polygon covers.
 
     The runs lie between the places at which the outline crosses a column's centre, as in COCO's API

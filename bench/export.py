@@ -1,0 +1,132 @@
+"""Suite ``export``: 20 frames of an hour of video at full quality, beside a pass over it and beside seeking."""
+
+import os
+import re
+import sys
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import framesift
+from framesift.export.pictures import read_timeline
+from framesift.files import write_json
+from framesift.sources import find_sources, fingerprint
+
+from . import clips
+from .peers import opencv, pyav
+from .record import Run, alternate, middle
+
+_SIZES = {"tiny": (320, 180, 60), "small": (1920, 1080, 300), "full": (1920, 1080, 300)}
+_TIMES = {"tiny": 4, "small": 360, "full": 360}
+"""The clip repeated so often: at 30 frames a second an hour, but for tiny."""
+_SHARE = {"tiny": 1, "small": 60, "full": 1}
+"""Of the hour, the part that the pass over it is measured on; its time is multiplied."""
+_REPEATS = {"tiny": 1, "small": 3, "full": 5}
+_PICKS = 20
+_NEAR = 3.0
+"""Mean difference in levels of two ways to turn one frame into RGB; two frames of the clip differ by more."""
+
+Row = dict[str, Any]
+
+_OURS = """
+import sys
+from framesift.video.decode import Decoder
+n, original = [], Decoder._decode
+def counted(self, packet):
+    frames = original(self, packet)
+    n.append(len(frames))
+    return frames
+Decoder._decode = counted
+from framesift_cli.main import run
+code = run(["export", sys.argv[1], "--out", sys.argv[2], "--quiet", "--threads", sys.argv[4]])
+open(sys.argv[3], "w").write(str(sum(n)))
+sys.exit(code)
+"""
+
+
+def run(size: str) -> tuple[list[Row], list[Row]]:
+    """Raw measurements, and a row a way.
+
+    ``seconds`` is the wall clock of a whole process, the opening of the video included. Ours starts from a
+    ``selection.json`` alone, so it demuxes the hour too. ``decoded`` counts frames; ``right`` are the pictures
+    that show the frame asked for, as the hashes in the selection prove it of ours.
+    """
+    threads = os.cpu_count() or 1
+    short = clips.noisy(*_SIZES[size], crf=30)
+    long = clips.repeated(short, _TIMES[size])
+    with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
+        out = Path(folder)
+        picks = _selection(short, long, out / "selection.json", _TIMES[size])
+        commands = {
+            "framesift export": [sys.executable, "-c", _OURS, str(out / "selection.json")],
+            "PyAV, seeking": pyav.seeking(long, picks),
+            "OpenCV, seeking": opencv.seeking(long, picks),
+            "PyAV, a pass": pyav.passing(long, [pick // _SHARE[size] for pick in picks]),
+        }
+        whole = {
+            name: [*command, str(out / name), str(out / f"{name}.txt"), str(threads)]
+            for name, command in commands.items()
+            if command is not None
+        }
+        for name in whole:
+            (out / name).mkdir()
+        runs = alternate(whole, _REPEATS[size])
+        raw = [{"way": name, **asdict(r)} for name, found in runs.items() for r in found]
+        rows = [_row(name, found, out, picks, _SHARE[size]) for name, found in runs.items()]
+    ours = rows[0]["seconds"]
+    return raw, [{**row, "/ ours": row["seconds"] / ours} for row in rows]
+
+
+def _selection(short: Path, long: Path, path: Path, times: int) -> list[int]:
+    """Write a selection of frames of *long*, whose hashes are those of *short*; returns their indices."""
+    with framesift.index(short) as index:
+        selection = framesift.select(index, _PICKS, method="random", at_most=True)
+        n = index.records[0].n_frames
+    (source,), _ = find_sources(long)
+    pts = read_timeline(source.path).pts
+    for at, frame in enumerate(selection.frames):
+        frame.index += at * times // _PICKS * n
+        frame.pts = int(pts[frame.index])
+    content = fingerprint(source)
+    selection.sources[0] = replace(
+        selection.sources[0],
+        id=source.id,
+        uri=source.uri,
+        name=source.name,
+        n_frames=len(pts),
+        n_bytes=content.n_bytes,
+        fingerprint=content.digest,
+    )
+    write_json(path, selection.to_json())
+    return selection.indices()
+
+
+def _row(name: str, runs: list[Run], out: Path, picks: list[int], share: int) -> Row:
+    is_pass = name.endswith("a pass")
+    factor = share if is_pass else 1
+    decoded = (out / f"{name}.txt").read_text()
+    ours, theirs = (_pictures(out / way) for way in ("framesift export", name))
+    right = sum(_alike(path, theirs[index]) for index, path in ours.items() if index in theirs)
+    return {
+        "way": name if factor == 1 else f"{name} (a {share}th of it, x {share})",
+        "frames": len(picks),
+        "right": right if factor == 1 else "",
+        "decoded": int(decoded) * factor if decoded.isdecimal() else "",
+        "seconds": middle(runs, "wall_s") * factor,
+        "cpu s": middle(runs, "cpu_s") * factor,
+    }
+
+
+def _pictures(folder: Path) -> dict[int, Path]:
+    """Pictures by the frame index at the end of their names."""
+    named = ((re.search(r"(\d+)\.png$", path.name), path) for path in folder.rglob("*.png"))
+    return {int(match[1]): path for match, path in named if match}
+
+
+def _alike(a: Path, b: Path) -> bool:
+    first, second = (np.asarray(Image.open(path).convert("RGB")).astype(np.int16) for path in (a, b))
+    return first.shape == second.shape and bool(np.abs(first - second).mean() < _NEAR)

@@ -1,0 +1,117 @@
+"""Rows of the suite ``kernels`` for k-means: whole runs as users run them, steps of a stream, and how good these are."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import framesift as fs
+from framesift.features.matrix import Matrix
+from framesift.selection import kmeans as our_kmeans
+from framesift_kernels import load
+
+from . import metrics
+from .inputs import vectors
+from .peers import clustering
+from .workers import Took
+
+if TYPE_CHECKING:
+    from .kernels import Bench
+
+_SIZES = {"tiny": (3000, 16, 40), "small": (200_000, 128, 100), "full": (200_000, 128, 100)}
+_ITERATIONS = 25
+"""Of a run: faiss's own number."""
+_BATCH = 1024
+
+
+def means_rows(bench: "Bench", size: str) -> None:
+    """All of them."""
+    n, d, k = _SIZES[size]
+    for kind in ("uniform", "clustered", "drift"):
+        _lloyd(bench, kind, n, d, k)
+    _mini_batches(bench, n, d, k)
+    for kind in ("uniform", "clustered", "drift"):
+        _nested(bench, kind, n, d, k)
+
+
+def _start(x: Any, k: int) -> Any:
+    return x[np.random.default_rng(2).choice(len(x), k, replace=False)].copy()
+
+
+def _lloyd(bench: "Bench", kind: str, n: int, d: int, k: int) -> None:
+    """A whole run from given centres, checks and the last assignment included, divided by its iterations.
+
+    Set OPENBLAS_CORETYPE for peers at their best, where their BLAS does not know the processor; each says what its
+    BLAS has taken it for.
+    """
+    x = vectors(kind, n, d)
+    init = _start(x, k)
+    faiss = clustering.faiss()
+    fits = {
+        "framesift": lambda x, init, n: (
+            fs.kmeans(x, k, init=init, tol=0, max_iter=n, device=bench.device).centers
+        ),
+        f"scikit-learn lloyd ({clustering.blas('scipy')})": clustering.scikit_learn("lloyd"),
+        "scikit-learn elkan": clustering.scikit_learn("elkan"),
+        f"faiss ({clustering.blas('faiss')})": faiss,
+    }
+    bench.compare(
+        f"k-means iteration {n}x{d}, k={k}, {kind}",
+        2 * n * d * k / bench.flops,
+        {name: _run(fit, x, init) if fit else None for name, fit in fits.items()},
+        lambda centers: {"inertia": metrics.inertia(x, centers)},
+    )
+
+
+def _run(fit: clustering.Lloyd, x: Any, init: Any) -> Callable[[], Took]:
+    def timed() -> Took:
+        began = time.perf_counter()
+        centers = fit(x, init, _ITERATIONS)
+        return Took((time.perf_counter() - began) / _ITERATIONS, np.asarray(centers))
+
+    return timed
+
+
+def _mini_batches(bench: "Bench", n: int, d: int, k: int) -> None:
+    x, kernels = vectors("clustered", n, d), load("cpu")
+    init = _start(x, k)
+    rows = min(_BATCH, n)
+    labels, sqdist = np.empty(rows, np.int32), np.empty(rows, np.float32)
+
+    def ours() -> Took:
+        began = time.perf_counter()
+        centers = init
+        for start in range(0, n - rows + 1, rows):
+            centers = our_kmeans._step(x[start : start + rows], centers, kernels, labels, sqdist)
+        return Took((time.perf_counter() - began) / (n // rows), centers)
+
+    def theirs() -> Took:
+        began = time.perf_counter()
+        fitted = clustering.mini_batch(x, init, rows, 1)
+        return Took((time.perf_counter() - began) / fitted.n_steps_, fitted.cluster_centers_)
+
+    bench.compare(
+        f"k-means mini-batch {rows}x{d}, k={k}",
+        2 * rows * d * k / bench.flops,
+        {"framesift": ours, "MiniBatchKMeans": theirs},
+        lambda centers: {"inertia": metrics.inertia(x, centers)},
+    )
+
+
+def _nested(bench: "Bench", kind: str, n: int, d: int, k: int) -> None:
+    """What a stream gets, nested batches of a sample, beside Lloyd's iterations over all rows from the same seeds."""
+    x, kernels = vectors(kind, n, d), load("cpu")
+    rng = np.random.Generator(np.random.Philox(0))
+    began = time.perf_counter()
+    nested = our_kmeans.cluster(Matrix(x, "x", 4096), k, rng, kernels)
+    middle = time.perf_counter()
+    whole = fs.kmeans(x, k)
+    ended = time.perf_counter()
+    ratio = nested.inertia / whole.inertia
+    bench.measurements.append(
+        {"case": "inertia of nested batches over Lloyd's", "kind": kind, "ratio": ratio}
+    )
+    case = f"k-means nested batches {n}x{d}, k={k}, {kind}: inertia {ratio:.4f} of Lloyd's"
+    floor = 2 * n * d * k / bench.flops
+    bench.note(case, middle - began, "then Lloyd's over all rows", ended - middle, floor)

@@ -1,0 +1,186 @@
+"""Suite ``quality``: how well the frames chosen stand for all, by every method and by the procedures of pose tools."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, log
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+import framesift
+
+from . import clips
+from .peers import pose
+
+Row = dict[str, Any]
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+_PICKS = {"tiny": (5, 10), "small": (20, 50), "full": (20, 50)}
+_SEEDS = {"tiny": 1, "small": 3, "full": 10}
+_CLIPS = (
+    "m3v1mp4.mp4",
+    "test_vid.mp4",
+    "clip.mp4",
+    "centered_pair_small.mp4",
+    "nasa_13013.mp4",
+    "small_robot.mp4",
+)
+_GREY_SIDE, _EDGE_SIDE, _EDGE_CELLS = 32, 64, 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    """A clip, decoded: what is judged by, and what the pose tools look at."""
+
+    path: Path
+    features: dict[str, F32]
+    deeplabcut: Any
+    lightning: Any
+
+
+def run(size: str) -> tuple[list[Row], list[Row]]:
+    """Raw measurements, and a row for each way of choosing, clip and number of frames; geometric means come last.
+
+    Judged in features that none of the methods looks at: ``grey``, the means of the luma plane over 32 x 32 fields
+    (ours sees 64 pixels' longer side, in the picture's shape), and ``edges``, the strength of horizontal and vertical
+    edges over 16 x 16 fields. ``radius`` is the largest distance of a frame to the nearest chosen one, ``mean`` the
+    mean distance, both over those of greedy k-center of the same features, which starts at the frame nearest their
+    mean. ``spread`` is the share of n equal parts of the video that a chosen frame lies in. Methods that draw at random
+    are the mean of some seeds.
+    """
+    measured: list[Row] = []
+    for path in _material(size):
+        clip = _decode(path)
+        with framesift.index(path) as index:
+            for n in _PICKS[size]:
+                measured += _judge(clip, index, n, _SEEDS[size])
+    rows = [_shown(row) for row in measured]
+    names = list(dict.fromkeys(row["method"] for row in rows))
+    if len(_material(size)) > 1:
+        for n in _PICKS[size]:
+            rows += [_mean([r for r in rows if (r["method"], r["n"]) == (name, n)]) for name in names]
+    return measured, rows
+
+
+def _material(size: str) -> list[Path]:
+    folder = os.environ.get("FRAMESIFT_DATA")
+    real = [Path(folder, "videos", name) for name in _CLIPS] if folder and size != "tiny" else []
+    there = [path for path in real if path.exists()]
+    return there or [clips.noisy(320, 180, 120)]
+
+
+# What is looked at ------------------------------------------------------------------------------------------------
+
+
+def _decode(path: Path) -> _Clip:
+    grey, edges, deeplabcut, lightning = [], [], [], []
+    with av.open(str(path)) as container:
+        for frame in container.decode(container.streams.best("video")):
+            luma = frame.reformat(format="gray").to_ndarray()
+            grey.append(_fields(luma, _GREY_SIDE, _GREY_SIDE).ravel())
+            edges.append(_edges(_fields(luma, _EDGE_SIDE, _EDGE_SIDE)))
+            rgb = frame.to_ndarray(format="rgb24")
+            deeplabcut.append(pose.deeplabcut_picture(rgb))
+            lightning.append(pose.lightning_picture(rgb))
+    features = {"grey": np.array(grey, np.float32), "edges": np.array(edges, np.float32)}
+    return _Clip(path, features, np.array(deeplabcut), np.array(lightning))
+
+
+def _fields(plane: Any, rows: int, columns: int) -> Any:
+    """Means over fields as equal as whole pixels allow."""
+    sums = plane.astype(np.float64)
+    for axis, parts in enumerate((rows, columns)):
+        bounds = np.arange(parts + 1) * sums.shape[axis] // parts
+        sums = np.add.reduceat(sums, bounds[:-1], axis=axis) / np.diff(bounds).reshape(
+            (-1, 1) if axis == 0 else (1, -1)
+        )
+    return sums
+
+
+def _edges(small: Any) -> Any:
+    down, right = np.abs(np.diff(small, axis=0)), np.abs(np.diff(small, axis=1))
+    return np.concatenate([_fields(e, _EDGE_CELLS, _EDGE_CELLS).ravel() for e in (down, right)])
+
+
+# Choosing ---------------------------------------------------------------------------------------------------------
+
+
+def _judge(clip: _Clip, index: framesift.Index, n: int, seeds: int) -> list[Row]:
+    reference = {kind: _distances(x, _k_center(x, n)) for kind, x in clip.features.items()}
+    rows = []
+    for method, choose, seeded in _ways(clip, index, n):
+        found = []
+        for seed in range(seeds if seeded else 1):
+            chosen = np.asarray(choose(seed), np.int64)
+            judged: Row = {"chosen": len(chosen), "spread": _spread(chosen, len(clip.deeplabcut), n)}
+            for kind, x in clip.features.items():
+                distances = _distances(x, chosen)
+                judged[f"radius {kind}"] = float(distances.max() / reference[kind].max())
+                judged[f"mean {kind}"] = float(distances.mean() / reference[kind].mean())
+            found.append(judged)
+        means = {key: float(np.mean([row[key] for row in found])) for key in found[0]}
+        rows.append({"clip": clip.path.name, "n": n, "method": method, **means, "seeds": found})
+    return rows
+
+
+def _ways(clip: _Clip, index: framesift.Index, n: int) -> list[tuple[str, Callable[[int], Any], bool]]:
+    """Name, what chooses by a seed, whether the seed matters."""
+
+    def ours(method: str, order: int = 4) -> Callable[[int], Any]:
+        return lambda seed: framesift.select(
+            index, n, method=method, order=order, seed=seed, at_most=True
+        ).indices()
+
+    return [
+        *((f"coverage, order {p}", ours("coverage", p), False) for p in (2, 4, 8)),
+        ("kmeans", ours("kmeans"), True),
+        ("coreset", ours("coreset"), False),
+        ("motion-kmeans", ours("motion-kmeans"), True),
+        ("uniform", ours("uniform"), False),
+        ("random", ours("random"), True),
+        ("DeepLabCut", lambda seed: pose.deeplabcut(clip.deeplabcut, n, seed), True),
+        ("Lightning Pose", lambda seed: np.unique(pose.lightning_pose(clip.lightning, n, seed)), True),
+    ]
+
+
+def _k_center(x: F32, n: int) -> I64:
+    chosen = [int(np.square(x - x.mean(axis=0)).sum(axis=1).argmin())]
+    nearest = _to(x, chosen[0])
+    while len(chosen) < min(n, len(x)):
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, _to(x, chosen[-1]))
+    return np.array(chosen, np.int64)
+
+
+def _distances(x: F32, chosen: I64) -> F32:
+    """(rows,) distance of each row to the nearest of those chosen."""
+    found: F32 = np.min([_to(x, row) for row in chosen], axis=0)
+    return found
+
+
+def _to(x: F32, row: int) -> F32:
+    found: F32 = np.sqrt(np.square(x - x[row]).mean(axis=1))
+    return found
+
+
+def _spread(chosen: I64, n_frames: int, n: int) -> float:
+    return len(np.unique(chosen * n // n_frames)) / n
+
+
+# The table --------------------------------------------------------------------------------------------------------
+
+_COLUMNS = ("radius grey", "mean grey", "radius edges", "mean edges", "spread")
+
+
+def _shown(row: Row) -> Row:
+    names = {name: row[name] for name in ("clip", "n", "method")}
+    return {**names, "frames": round(row["chosen"]), **{name: row[name] for name in _COLUMNS}}
+
+
+def _mean(rows: list[Row]) -> Row:
+    means = {name: exp(sum(log(max(row[name], 1e-9)) for row in rows) / len(rows)) for name in _COLUMNS}
+    return {**rows[0], "clip": "geometric mean", "frames": "", **means}

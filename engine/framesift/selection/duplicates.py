@@ -1,0 +1,111 @@
+"""Groups of near duplicates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from framesift_kernels import F32, I32, I64, Kernels, Rows
+
+from ..errors import UsageError
+from ..features.matrix import as_matrix
+from ..features.vectors import in_batches, in_threads
+from ..machine import load_kernels
+from .kcenter import _least_square
+
+_BATCH_ROWS = 1024
+"""Rows compared with all leaders on all cores, and then with one another, one by one."""
+_SLICE_ROWS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroups:
+    """Rows in groups of near duplicates."""
+
+    leaders: I64
+    """(g,) the row that stands for each group, increasing: what is left when duplicates are removed."""
+    labels: I64
+    """(n,) group of each row: ``leaders[labels]`` are the rows that stand for all rows."""
+    distances: F32
+    """(n,) distance of each row to its leader; 0 for leaders."""
+
+
+def near_duplicates(
+    x: npt.ArrayLike | Any, radius: float, *, device: str = "cpu", max_bytes: int = 2**30
+) -> DuplicateGroups:
+    """Group rows that lie within a radius of one that stands for them.
+
+    Rows are taken in order. One that is farther than *radius* from all leaders becomes a leader; any other joins the
+    nearest of the leaders there are then, the first of equals. So no two leaders are near duplicates, and every row
+    is one of its leader: keep the leaders, and nothing is lost that is farther than *radius* from what is kept.
+    (Connected components promise neither: a slow camera movement would be one group from end to end.)
+
+    Parameters
+    ----------
+    x : (n, d) array or zarr array
+        As for `nearest`; it is read once, in blocks where it is larger than *max_bytes*.
+    radius
+        Euclidean distance, not negative; rows at just this distance are duplicates. 0 groups equal rows.
+
+    Raises
+    ------
+    UsageError
+        *x* is not a finite matrix, or *radius* is negative or not finite.
+
+    Notes
+    -----
+    O(n g d) for g groups; memory is the leaders as float32 and 16 bytes a row.
+    """
+    kernels = load_kernels(device)
+    matrix = as_matrix(x, max_bytes)
+    if not 0 <= radius < np.inf:
+        raise UsageError(f"radius must be finite and not negative, got {radius}")
+    beyond = np.float32(radius)
+    if float(beyond) <= radius:
+        beyond = np.nextafter(beyond, np.float32(np.inf))  # the smallest distance above the radius
+    beyond = _least_square(float(beyond))
+    n, d = matrix.shape
+    labels, sqdist = np.zeros(n, np.int32), np.full(n, np.inf, np.float32)
+    leaders, vectors = np.empty(n, np.int64), _Growing(d)
+    for start, rows in in_batches(matrix.blocks(), _BATCH_ROWS):
+        of = slice(start, start + len(rows))
+        found = _lead(rows, vectors.rows, float(beyond), labels[of], sqdist[of], kernels)
+        leaders[len(vectors.rows) :][: len(found)] = start + found
+        vectors.add(rows[found])
+    return DuplicateGroups(leaders[: len(vectors.rows)].copy(), labels.astype(np.int64), np.sqrt(sqdist))
+
+
+def _lead(rows: Rows, leaders: F32, beyond: float, labels: I32, sqdist: F32, kernels: Kernels) -> I64:
+    """Group a batch of rows; returns those that lead groups of their own."""
+    everyone = np.arange(len(rows))
+
+    def lower(s: slice) -> None:
+        kernels.lower_nearest(rows, everyone[s], leaders, 0, sqdist, labels)
+
+    if len(leaders):
+        in_threads(lower, len(rows), _SLICE_ROWS)
+    found = np.empty(len(rows), np.int64)
+    return found[: kernels.lead(rows, len(leaders), beyond, sqdist, labels, found)]
+
+
+class _Growing:
+    """Rows of a matrix that grows."""
+
+    def __init__(self, d: int) -> None:
+        self._held, self._n = np.empty((_BATCH_ROWS, d), np.float32), 0
+
+    @property
+    def rows(self) -> F32:
+        """Those there are."""
+        return self._held[: self._n]
+
+    def add(self, rows: Rows) -> None:
+        """More of them."""
+        n = self._n + len(rows)
+        if n > len(self._held):
+            more = np.empty((2 * n, self._held.shape[1]), np.float32)
+            more[: self._n] = self.rows
+            self._held = more
+        self._held[self._n : n] = rows
+        self._n = n

@@ -1,0 +1,246 @@
+"""Synchronous cameras: moments that are chosen over all views together, the same in every view."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from framesift_kernels import I64, Rows
+
+from ..errors import NotEnoughFramesError, UsageError
+from ..features.pixels import Pixels
+from ..index import Index, PathLike
+from ..machine import load_kernels
+from ..progress import ProgressCallback, silent
+from .candidates import Candidates, Chooser, gather, times_s
+from .choice import METHODS, check_choice, frames_of, new_selection, parse_gap
+from .excluded import read_excluded
+from .result import Selection
+from .strategy import Pick, Task
+
+ALIGNMENTS = ("check", "index", "times")
+_METHODS = ("kmeans", "coreset", "uniform", "random")
+_BLOCK_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Views of one recording."""
+
+    name: str
+    sources: tuple[int, ...]
+    """Positions in ``index.records``, one for each view, in the order of the views."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Thumbnails of all views of a moment, side by side in one row."""
+
+    views: list[Pixels]
+    rows: list[I64]
+    """(n,) of each view, the row of each moment; they do not decrease."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Moments and dimensions."""
+        return len(self.rows[0]), sum(view.shape[1] for view in self.views)
+
+    @property
+    def in_memory(self) -> Rows | None:
+        """None: they are put together when they are asked for."""
+        return None
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """First moment and rows of each block, in order."""
+        for start in range(0, self.shape[0], _BLOCK_ROWS):
+            yield start, self.take(np.arange(start, min(start + _BLOCK_ROWS, self.shape[0])))
+
+    def take(self, rows: I64) -> Rows:
+        """Some moments; *rows* increase."""
+        parts = [view.take(at[rows]) for view, at in zip(self.views, self.rows, strict=True)]
+        return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+def find_sessions(index: Index, views: Sequence[str]) -> list[Session]:
+    """Sessions of an index: videos named ``<session>_<view>``.
+
+    Raises
+    ------
+    UsageError
+        A video is of no view, or a session lacks one.
+    """
+    if len(views) < 2 or len(set(views)) < len(views):
+        raise UsageError(f"views must be two or more different names, got {', '.join(views) or 'none'}")
+    found: dict[str, dict[str, int]] = {}
+    for at, record in enumerate(index.records):
+        view = next((v for v in sorted(views, key=len, reverse=True) if record.name.endswith(f"_{v}")), None)
+        if view is None:
+            raise UsageError(
+                f"{record.uri} is of no view: expected a name that ends in {', '.join('_' + v for v in views)}"
+            )
+        session = found.setdefault(record.name.removesuffix(f"_{view}"), {})
+        if view in session:
+            raise UsageError(
+                f"{record.uri} and {index.records[session[view]].uri} are one view of one session"
+            )
+        session[view] = at
+    for name, session in found.items():
+        missing = [view for view in views if view not in session]
+        if missing:
+            raise UsageError(f"session {name} has no view {missing[0]}: there is no {name}_{missing[0]}")
+    return [Session(name=name, sources=tuple(s[view] for view in views)) for name, s in found.items()]
+
+
+def select_views(
+    index: Index,
+    n: int,
+    views: Sequence[str],
+    *,
+    method: str = "kmeans",
+    align: str = "check",
+    seed: int = 0,
+    min_gap: str | int | None = None,
+    exclude: PathLike | Iterable[PathLike] | None = None,
+    device: str = "cpu",
+    progress: ProgressCallback = silent,
+) -> Selection:
+    """Choose exactly *n* moments of sessions of synchronous cameras by what all views show together.
+
+    Every moment gives a frame of each view. One that cannot be used in a view (damaged, black, excluded) is not
+    chosen. What is a duplicate in one view only may be.
+
+    Parameters
+    ----------
+    index
+        Of the videos of all views, named ``<session>_<view>``; without ``step``.
+    n
+        Moments in all.
+    views
+        Names of the views.
+    method
+        ``"kmeans"``, ``"coreset"``, ``"uniform"`` or ``"random"``, see `select`.
+    align
+        ``"check"``: views must have as many frames, at the same times (to half a frame). ``"index"``: only as many
+        frames. ``"times"``: of each frame of the first view, the frame of the others nearest in time; moments at
+        which a view has none within half a frame are left out.
+    seed, min_gap, exclude, device, progress
+        See `select`.
+
+    Returns
+    -------
+    Selection
+        Frames of all views, of one rank for each moment.
+
+    Raises
+    ------
+    UsageError
+        Videos and views do not go together, or an option makes no sense.
+    NotEnoughFramesError
+        There are fewer than *n* such moments.
+    """
+    began = time.perf_counter()
+    check_choice(n, method, min_gap, seed)
+    if method not in _METHODS:
+        raise UsageError(f"method must be one of {', '.join(_METHODS)} for several views, got {method!r}")
+    if align not in ALIGNMENTS:
+        raise UsageError(f"align must be one of {', '.join(ALIGNMENTS)}, got {align!r}")
+    sessions = find_sessions(index, views)
+    kernels = load_kernels(device)
+    excluded = read_excluded(exclude, index)
+    columns = [[session.sources[v] for session in sessions] for v in range(len(views))]
+    each = [gather(index, sources, excluded, keep_duplicates=True) for sources in columns]
+    rows = _aligned(index, sessions, each, align)
+    moments = each[0]
+    for candidates, at in zip(each, rows, strict=True):
+        moments.usable &= (at >= 0) & candidates.usable[at]
+    chooser = Chooser(moments, parse_gap(min_gap))
+    for place, source in enumerate(columns[0]):
+        before = np.array(sorted(excluded.get(source, ())), np.int64)
+        chooser.block_around(place, before, times_s(index, source, before))
+    if chooser.capacity < n:
+        raise NotEnoughFramesError(f"{n} moments were asked for, {chooser.capacity} can be had in all views")
+    task = Task(
+        n=n,
+        candidates=moments,
+        chooser=chooser,
+        vectors=Joined(
+            [Pixels(index, sources, kernels) for sources in columns], [np.maximum(at, 0) for at in rows]
+        ),
+        preselected=np.empty(0, np.int64),
+        rng=np.random.Generator(np.random.Philox(seed)),
+        kernels=kernels,
+    )
+    picks = METHODS[method](task)
+    options: dict[str, Any] = {
+        "n": n,
+        "views": list(views),
+        "align": align,
+        "min_gap": None if min_gap is None else str(min_gap),
+        "n_excluded": sum(map(len, excluded.values())),
+    }
+    selection = new_selection(index, method, seed, options)
+    for candidates, at in zip(each, rows, strict=True):
+        there = [Pick(int(at[pick.row]), pick.score, pick.cluster) for pick in picks]
+        selection.frames += frames_of(candidates, there)
+    selection.frames.sort(key=lambda frame: (frame.source, frame.index))
+    selection.stats["select_s"] = time.perf_counter() - began
+    return selection
+
+
+def _aligned(index: Index, sessions: list[Session], each: list[Candidates], align: str) -> list[I64]:
+    """Of each view, the row of each row of the first; -1 where it has none."""
+    found: list[I64] = [np.arange(len(each[0]))]
+    for view in range(1, len(each)):
+        parts = []
+        for session in sessions:
+            first, other = session.sources[0], session.sources[view]
+            mine = np.flatnonzero(each[0].source == first)
+            theirs = np.flatnonzero(each[view].source == other)
+            half = 0.5 / (index.records[first].frame_rate or 1.0)
+            if align == "times":
+                near = _nearest(each[0].time_s[mine], each[view].time_s[theirs], half)
+                parts.append(np.where(near < 0, -1, theirs[np.maximum(near, 0)]))
+                continue
+            _check(index, session, view, each, mine, theirs, half if align == "check" else np.inf)
+            parts.append(theirs)
+        found.append(np.concatenate(parts))
+    return found
+
+
+def _check(
+    index: Index, session: Session, view: int, each: list[Candidates], mine: I64, theirs: I64, half: float
+) -> None:
+    """Refuse views of unequal length, or whose times run apart."""
+    one, other = index.records[session.sources[0]], index.records[session.sources[view]]
+    if one.n_frames != other.n_frames:
+        raise UsageError(
+            f"{os.path.basename(one.uri)} has {one.n_frames} frames and {os.path.basename(other.uri)} has "
+            f"{other.n_frames}: they are not synchronous by index; use align='times' (--align times)"
+        )
+    if not np.array_equal(each[0].frame[mine], each[view].frame[theirs]):
+        raise UsageError(
+            f"{one.uri} and {other.uri} were indexed by other frames; index them with the same options"
+        )
+    apart = np.abs(each[0].time_s[mine] - each[view].time_s[theirs])
+    if len(apart) and apart.max() > half:
+        at = int(apart.argmax())
+        raise UsageError(
+            f"frame {each[0].frame[mine[at]]} is at {each[0].time_s[mine[at]]:.3f} s in {os.path.basename(one.uri)} and at "
+            f"{each[view].time_s[theirs[at]]:.3f} s in {os.path.basename(other.uri)}; use align='times', or 'index' where "
+            "the cameras were triggered together"
+        )
+
+
+def _nearest(times: npt.NDArray[np.float64], others: npt.NDArray[np.float64], within: float) -> I64:
+    """Position among *others* (increasing) of the one nearest to each of *times*; -1 where none is near enough."""
+    if not len(others):
+        return np.full(len(times), -1, np.int64)
+    after = np.clip(np.searchsorted(others, times), 1, max(1, len(others) - 1))
+    before = after - 1
+    after = np.minimum(after, len(others) - 1)
+    nearer = np.where(np.abs(others[after] - times) < np.abs(others[before] - times), after, before)
+    return np.where(np.abs(others[nearer] - times) <= within + 1e-9, nearer, -1).astype(np.int64)

@@ -1,0 +1,147 @@
+"""Costs of serving clients by candidates, and what another candidate would save: the loops of coverage."""
+
+import math
+
+import numpy as np
+
+from .. import F32, F64, I32, I64, Rows
+from ._compile import kernel
+from ._lanes import LANES, below, saved
+from ._rows import distances, fetch
+from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
+
+_PANEL_ELEMENTS = 2**17
+"""Of clients, that the second cache keeps beside what passes."""
+
+
+@kernel
+def fill_costs(
+    x: Rows,  # IN  (n, d)
+    rows: I64,  # IN  (b,) rows of x: the candidates
+    packed: F32,  # IN  (vectors, d, WIDTH) the clients, a lane each
+    clients: int,
+    scale: float,
+    order: int,
+    out: F32,  # OUT  (b, columns)
+    first: int,
+    mirror: bool,
+) -> None:
+    """`pair_costs` on bits. Some panels of clients stay in the cache while all candidates pass."""
+    d = x.shape[1]
+    block = np.zeros((ROWS, d), np.float32)
+    values = np.empty((ROWS, VECTORS * WIDTH), np.float32)
+    panels = max(1, _PANEL_ELEMENTS // (VECTORS * WIDTH * max(1, d)))
+    for begin in range(0, len(packed), panels * VECTORS):
+        end = min(begin + panels * VECTORS, len(packed))
+        # Of a symmetric square the rows above the panels are mirrored already.
+        for start in range(begin * WIDTH // ROWS * ROWS if mirror else 0, len(rows), ROWS):
+            n = fetch(x, rows, start, block)
+            for at in range(begin, end, VECTORS):
+                vectors = min(VECTORS, end - at)
+                held = min(vectors * WIDTH, clients - at * WIDTH)
+                column = first + at * WIDTH
+                distances(block, packed, at, vectors, values)
+                for r in range(n):
+                    target = out[start + r, column : column + held]
+                    _power(values[r, :held], np.float32(scale), order, target)
+                if mirror:
+                    for lane in range(held):
+                        target = out[at * WIDTH + lane, first + start : first + start + n]
+                        for r in range(n):
+                            target[r] = out[start + r, column + lane]
+
+
+@kernel
+def _power(squares: F32, scale: np.float32, order: int, out: F32) -> None:  # IN (n,), OUT (n,)
+    """Powers of distances, of their squares: ``(scale * s) ** (order / 2)``, products from the left, and a root."""
+    if order == 4:
+        for i in range(len(out)):
+            value = squares[i] * scale
+            out[i] = value * value
+    else:
+        for i in range(len(out)):
+            value = squares[i] * scale
+            power = value if order > 1 else np.float32(1)
+            for _ in range(order // 2 - 1):
+                power *= value
+            out[i] = power * np.float32(math.sqrt(value)) if order % 2 else power
+
+
+@kernel
+def gains_of(costs: F32, rows: I64, near: F32, weights: F32, gains: F64) -> None:
+    """`cost_gains`."""
+    for b in range(len(rows)):
+        gains[b] = saved(costs, rows[b], near, weights)
+
+
+@kernel
+def best_swaps(
+    costs: F32,  # IN  (m, n)
+    rows: I64,  # IN  (b,) of costs
+    near: F32,  # IN  (n,)
+    second: F32,  # IN  (n,)
+    slot: I32,  # IN  (n,)
+    weights: F32,  # IN  (n,)
+    removal: F64,  # IN  (k,)
+    only: I32,  # IN  (b,)
+    change: F64,  # OUT  (b,)
+    swapped: I32,  # OUT  (b,)
+) -> None:
+    """`swap_changes`. Only clients nearer to the candidate than to their second pick count, and these are few."""
+    k = len(removal)
+    moved = np.empty(k + 1)
+    for b in range(len(rows)):
+        change[b], swapped[b] = 0, -1
+        if only[b] == -2:
+            continue
+        row = rows[b]
+        shared = 0.0
+        for t in range(k):
+            moved[t] = removal[t]
+        moved[k] = 0
+        for at in range(0, len(near), LANES):
+            found = below(costs, row, at, second)
+            while found:
+                i = at + np.int64(count_trailing_zeros(found))
+                found &= found - np.uint64(1)
+                cost, weight = np.float64(costs[row, i]), np.float64(weights[i])
+                if cost < near[i]:
+                    shared += weight * (cost - near[i])
+                    moved[slot[i]] += weight * (near[i] - np.float64(second[i]))
+                else:
+                    moved[slot[i]] += weight * (cost - second[i])
+        for t in range(k):
+            allowed = only[b] == -1 or only[b] == t
+            if allowed and (swapped[b] < 0 or shared + moved[t] < change[b]):
+                change[b], swapped[b] = shared + moved[t], t
+
+
+@kernel
+def replace_pick(
+    picked: F32,  # IN  (k, n)
+    replaced: int,
+    base: F32,  # IN  (n,)
+    near: F32,  # INOUT  (n,)
+    second: F32,  # INOUT  (n,)
+    slot: I32,  # INOUT  (n,)
+    other: I32,  # INOUT  (n,)
+) -> None:
+    """`nearest_two`. The picks that a client does not stand by need not be looked at, but the one replaced."""
+    k = len(picked)
+    for i in range(len(near)):
+        if replaced < 0 or slot[i] == replaced or other[i] == replaced:
+            near[i], slot[i], second[i], other[i] = base[i], k, np.inf, -1
+            for t in range(k):
+                _take(picked[t, i], t, i, near, second, slot, other)
+        else:
+            _take(picked[replaced, i], replaced, i, near, second, slot, other)
+
+
+@kernel
+def _take(cost: np.float32, t: int, i: int, near: F32, second: F32, slot: I32, other: I32) -> None:
+    """Pick t as the nearest or second of client i, if it is."""
+    if cost < near[i]:
+        second[i], other[i] = near[i], slot[i]
+        near[i], slot[i] = cost, t
+    elif cost < second[i]:
+        second[i], other[i] = cost, t

@@ -1,0 +1,99 @@
+"""SIMD by hand for rows of costs: sums whose order no processor changes, and which of some clients are near.
+
+As in `_vector`, each intrinsic stands beside its meaning in plain Python. The number of lanes is the same on every
+processor, which takes as many registers for them as it needs: sums depend on it.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils as _cgutils
+
+from ._compile import intrinsic, types
+from ._vector import _Block
+
+cgutils: Any = _cgutils
+
+LANES = 16
+_I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+_F, _D = ir.FloatType(), ir.DoubleType()
+_VF, _VD = ir.VectorType(_F, LANES), ir.VectorType(_D, LANES)
+
+
+def _saved(context: Any, costs: Any, row: Any, near: Any, weights: Any) -> Any:
+    """Typing and code of `saved`; see `_saved_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        costs, near, weights = (e.array(i) for i in (0, 2, 3))
+        n = e.shape(costs, 1)
+        first = builder.mul(args[1], n)
+        slot = cgutils.alloca_once(builder, _VD)
+        builder.store(ir.Constant(_VD, None), slot)
+        with cgutils.for_range(builder, builder.udiv(n, _I64(LANES))) as loop:
+            at = builder.mul(loop.index, _I64(LANES))
+            pair = [e.load(near.data, at, _VF), e.load(costs.data, builder.add(first, at), _VF)]
+            nearer = builder.fcmp_ordered(">", *pair)
+            some = builder.icmp_unsigned("!=", builder.bitcast(nearer, _I16), _I16(0))
+            with builder.if_then(some):  # often none is, and then the sums stay as they are
+                wide = [builder.fpext(v, _VD) for v in (*pair, e.load(weights.data, at, _VF))]
+                gain = builder.fmul(builder.fsub(wide[0], wide[1]), wide[2])
+                gain = builder.select(nearer, gain, ir.Constant(_VD, None))
+                builder.store(builder.fadd(builder.load(slot), gain), slot)
+        sums = builder.load(slot)
+        lanes = [builder.extract_element(sums, _I32(lane)) for lane in range(LANES)]
+        while len(lanes) > 1:
+            half = len(lanes) // 2
+            lanes = [builder.fadd(a, b) for a, b in zip(lanes[:half], lanes[half:], strict=True)]
+        return lanes[0]
+
+    return types.float64(costs, types.intp, near, weights), codegen
+
+
+def _saved_python(
+    costs: Any,  # IN  (b, n) float32, n a multiple of LANES
+    row: int,
+    near: Any,  # IN  (n,) float32
+    weights: Any,  # IN  (n,) float32
+) -> np.float64:
+    """Sum over i of ``weights[i] * max(0, near[i] - costs[row, i])`` in float64.
+
+    A lane adds up every LANES-th; then the second half of the lanes is added to the first, until one is left.
+    """
+    sums = np.zeros(LANES)
+    for start in range(0, len(near), LANES):
+        part = slice(start, start + LANES)
+        diff = near[part].astype(np.float64) - costs[row, part].astype(np.float64)
+        sums += np.where(diff > 0, diff * weights[part].astype(np.float64), 0)
+    while len(sums) > 1:
+        sums = sums[: len(sums) // 2] + sums[len(sums) // 2 :]
+    return np.float64(sums[0])
+
+
+def _below(context: Any, costs: Any, row: Any, at: Any, most: Any) -> Any:
+    """Typing and code of `below`; see `_below_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        costs, most = e.array(0), e.array(3)
+        place = builder.add(builder.mul(args[1], e.shape(costs, 1)), args[2])
+        found = builder.fcmp_ordered("<", e.load(costs.data, place, _VF), e.load(most.data, args[2], _VF))
+        return builder.zext(builder.bitcast(found, _I16), _I64)
+
+    return types.uint64(costs, types.intp, types.intp, most), codegen
+
+
+def _below_python(
+    costs: Any,  # IN  (b, n) float32
+    row: int,
+    at: int,
+    most: Any,  # IN  (n,) float32
+) -> np.uint64:
+    """LANES bits, the first the lowest: whether ``costs[row, i] < most[i]`` for i from *at* on."""
+    found = costs[row, at : at + LANES] < most[at : at + LANES]
+    return np.uint64(sum(1 << lane for lane in range(LANES) if found[lane]))
+
+
+saved = intrinsic(_saved_python, _saved)
+below = intrinsic(_below_python, _below)

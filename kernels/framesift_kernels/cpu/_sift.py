@@ -1,0 +1,245 @@
+"""Nearest centres by bounds from eight bits, and in float32 between those that are left.
+
+With an origin o, x - o = a + r and c - o = b + s, where a and b are multiples of two steps by small integers and r and
+s the rests of rounding: |x - c|**2 = |x - o|**2 + |c - o|**2 - 2 (x - o)(c - o), and the last product is
+
+    a b + a s + r (c - o),   of which the last two are at most |a| |s| + |r| |c - o|.
+
+So with the score 2 a b - |c - o|**2 of a centre, in units of twice the steps an integer, one whose score is more than
+4 (|a| max|s| + |r| max|c - o|) below the highest is farther than that one. The centre that float32 finds nearest is
+among the others, if there is room for what float32 rounds away, here and in the distances. Distances are computed in
+float32, as everywhere, for these alone.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import F32, I32, I64, U8, Rows
+from ._compile import kernel
+from ._narrow import (
+    GROUP,
+    fetch_ahead,
+    highest,
+    lanes_from,
+    pair_distances,
+    round_row,
+    row_reach,
+    scores_1,
+    scores_2,
+    scores_3,
+    scores_4,
+)
+from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
+
+MOST = 8
+"""Candidates of a row that are compared one by one; if there are more, all centres are."""
+_SAMPLE = 64
+"""Rows that the step is chosen by; others may be farther from the origin, which costs speed."""
+_MOST_SCORE = 2.0**29  # which integers hold, with any product added
+_WORD = 64 // WIDTH
+"""Vectors of which a word tells the lanes."""
+_TINY = 1e-30  # below this, squares underflow and the relative error has no bound
+INVERSE, STEP, GAIN, REST, REACH, ROUNDING, SCALES = range(7)
+"""What the numbers of a scale are."""
+
+
+@kernel
+def slack(d: int) -> float:
+    """Room for rounding: computed squares are within (d + 3) 2**-24 of the true ones, and some are compared."""
+    return 4 * (d + 4) * 2.0**-24
+
+
+@kernel
+def round_centers(
+    x: Rows,  # IN  (n, d)
+    centers: F32,  # IN  (k, d)
+    lanes: npt.NDArray[np.int8],  # OUT  (vectors, bytes / GROUP, WIDTH * GROUP) zeros before
+    origin: F32,  # OUT  (bytes,) zeros from d on before
+    bias: I32,  # OUT  (vectors * WIDTH,) -2**31 from k on before
+    rounded: U8,  # scratch  (ROWS, bytes)
+    scale: F32,  # OUT  (SCALES,)
+) -> None:
+    """Choose origin and steps, and round the centres."""
+    k, d = centers.shape
+    for j in range(d):
+        origin[j] = 0
+    for i in range(k):
+        row = centers[i]
+        for j in range(d):
+            origin[j] += row[j] / np.float32(k)
+    farthest, most = np.float32(0), np.float32(0)
+    for i in range(0, len(x), max(1, len(x) // _SAMPLE)):
+        farthest = max(farthest, row_reach(x, i, origin))
+    for i in range(k):
+        most = max(most, row_reach(centers, i, origin))
+    step = np.float32(farthest / 127) if farthest > _TINY else np.float32(1)
+    center_step = np.float32(most / 127) if most > _TINY else np.float32(1)
+    gain = 2 * np.float64(step) * np.float64(center_step)
+    rest, reach, fits = np.float32(0), np.float32(0), True
+    for i in range(k):
+        norm, left = round_row(centers, i, origin, np.float32(1 / center_step), center_step, rounded, 0)
+        lane, total = lanes[i // WIDTH], np.int64(0)
+        first = i % WIDTH * GROUP
+        for group in range(len(lane)):
+            for j in range(GROUP):
+                whole = np.int64(rounded[0, group * GROUP + j]) - 128
+                total += whole
+                lane[group, first + j] = whole
+        value = -np.float64(norm) / gain - 128.0 * total  # bytes of rows are 128 too large
+        fits = fits and bool(abs(value) < _MOST_SCORE)
+        bias[i] = np.int32(value) if fits else np.int32(0)
+        rest, reach = max(rest, left), max(reach, norm)
+    room = 1 + slack(d)
+    scale[STEP], scale[INVERSE], scale[GAIN] = step, np.float32(1 / step), gain
+    scale[REACH] = math.sqrt(reach) * room
+    scale[REST] = math.sqrt(rest) * room + 2.0**-22 * scale[REACH]
+    scale[ROUNDING] = 2 * gain + slack(d) * reach if fits else np.inf
+
+
+@kernel
+def score(rows: U8, lanes: npt.NDArray[np.int8], bias: I32, at: int, out: I32) -> None:
+    """Scores of ROWS rows for the centres of ``lanes[at : at + VECTORS]``, of which there may be fewer."""
+    vectors = min(VECTORS, len(lanes) - at)
+    if vectors == 4:
+        scores_4(rows, lanes, bias, at, out)
+    elif vectors == 3:
+        scores_3(rows, lanes, bias, at, out)
+    elif vectors == 2:
+        scores_2(rows, lanes, bias, at, out)
+    else:
+        scores_1(rows, lanes, bias, at, out)
+
+
+@kernel
+def sift(
+    x: Rows,  # IN  (n, d)
+    rows: I64,  # IN  (m,) rows of x
+    k: int,
+    lanes: npt.NDArray[np.int8],  # IN  (vectors, bytes / GROUP, WIDTH * GROUP)
+    origin: F32,  # IN  (bytes,)
+    bias: I32,  # IN  (vectors * WIDTH,)
+    scale: F32,  # IN  (SCALES,)
+    rounded: U8,  # scratch  (ROWS, bytes)
+    norms: F32,  # scratch  (ROWS, 2)
+    scores: I32,  # scratch  (ROWS, vectors * WIDTH)
+    pair_rows: I64,  # OUT  (>= m * MOST,)
+    pair_numbers: I32,  # OUT  as many
+    open_rows: I64,  # OUT  (m,)
+    lower: F32,  # OUT  (n,) or (0,): at most the distance to any centre that is in no pair
+) -> tuple[int, int]:
+    """Find pairs of a row and a centre that may be its nearest, in order, and rows with too many.
+
+    Returns how many there are of each.
+    """
+    n_pairs, n_open = 0, 0
+    for first in range(0, len(rows), ROWS):
+        held = min(ROWS, len(rows) - first)
+        for r in range(held):
+            norms[r, 0], norms[r, 1] = round_row(
+                x, rows[first + r], origin, scale[INVERSE], scale[STEP], rounded, r
+            )
+        for later in range(first + 2 * ROWS, min(first + 3 * ROWS, len(rows))):
+            fetch_ahead(x, rows[later])
+        for at in range(0, len(lanes), VECTORS):
+            score(rounded, lanes, bias, at, scores)
+        for r in range(held):
+            row, norm = rows[first + r], np.float64(norms[r, 0])
+            high = highest(scores, r, np.int32(2**31 - 1))
+            doubt = _doubt(norm, norms[r, 1], x.shape[1], scale)
+            window = _window(norm - np.float64(high) * scale[GAIN], doubt, x.shape[1]) / scale[GAIN]
+            found, limit = MOST + 1, np.int32(0)
+            if window < _MOST_SCORE:
+                limit = np.int32(high - np.int64(window) - 1)
+                found = _candidates(scores, r, limit, k, n_pairs, pair_numbers)
+            if found > MOST:
+                open_rows[n_open] = row
+                n_open += 1
+                continue
+            for pair in range(n_pairs, n_pairs + found):
+                pair_rows[pair] = row
+            n_pairs += found
+            if len(lower):
+                high = highest(scores, r, limit)
+                lower[row] = _beyond(norm, -np.float64(high) * scale[GAIN], doubt, x.shape[1])
+    return n_pairs, n_open
+
+
+@kernel
+def _doubt(norm: float, rest: float, d: int, scale: F32) -> float:
+    """How far the squared norm of the row less a score may be from a squared distance, at most."""
+    room = 1 + slack(d)
+    size, left = math.sqrt(norm) * room, math.sqrt(rest) * room
+    left += 2.0**-22 * size  # of taking the origin off, and of the products
+    return float(2 * ((size + left) * scale[REST] + left * scale[REACH]) + scale[ROUNDING])
+
+
+@kernel
+def _window(nearest: float, doubt: float, d: int) -> float:
+    """How much below the highest score a centre is farther, also as computed; *nearest*: what that score stands for."""
+    return 2 * doubt + slack(d) * max(0.0, nearest + doubt) + _TINY
+
+
+@kernel
+def _beyond(norm: float, low: float, doubt: float, d: int) -> np.float32:
+    """At most the distance to a centre whose score is -*low*."""
+    square = max(0.0, norm * (1 - slack(d)) + low - doubt)
+    return np.float32(math.sqrt(square) * (1 - 2.0**-20))
+
+
+@kernel
+def _candidates(
+    scores: I32,  # IN  (ROWS, vectors * WIDTH)
+    r: int,
+    limit: np.int32,
+    k: int,
+    at: int,
+    numbers: I32,  # OUT  from *at* on, at most MOST
+) -> int:
+    """Note the centres of row r with a score from *limit* on, and return how many they are; MOST + 1 for more."""
+    found, vectors = 0, scores.shape[1] // WIDTH
+    for first in range(
+        0, vectors, _WORD
+    ):  # a word at a time: branches that can hardly be foretold cost most here
+        mask = np.uint64(0)
+        for v in range(first, min(first + _WORD, vectors)):
+            mask |= lanes_from(scores, r, v, limit) << np.uint64((v - first) * WIDTH)
+        while mask:
+            number = first * WIDTH + np.int64(count_trailing_zeros(mask))
+            if found == MOST or number >= k:
+                return MOST + 1
+            numbers[at + found] = number
+            found += 1
+            mask &= mask - np.uint64(1)
+    return found
+
+
+@kernel
+def settle(
+    x: Rows,  # IN  (n, d)
+    centers: F32,  # IN  (k, d)
+    n_pairs: int,
+    pair_rows: I64,  # INOUT  (>= n_pairs + WIDTH,)
+    pair_numbers: I32,  # INOUT  as many
+    pair_sqdist: F32,  # scratch  as many
+    sqdist: F32,  # INOUT  (n,)
+    nearest: I32,  # INOUT  (n,)
+    lower: F32,  # INOUT  (n,) or (0,): at most the distance to any centre but the nearest
+) -> None:
+    """Take the pairs into account, as `_rows.lower` does."""
+    if not n_pairs:
+        return
+    shrink = (1 - slack(x.shape[1])) * (1 - 2.0**-22)
+    for pair in range(n_pairs, n_pairs + WIDTH):  # those that fill the last vector
+        pair_rows[pair], pair_numbers[pair] = pair_rows[n_pairs - 1], pair_numbers[n_pairs - 1]
+    for at in range(0, n_pairs, WIDTH):
+        pair_distances(x, pair_rows, centers, pair_numbers, at, pair_sqdist)
+    for pair in range(n_pairs):
+        i, value = pair_rows[pair], pair_sqdist[pair]
+        other = value
+        if value < sqdist[i]:
+            other = sqdist[i]
+            sqdist[i], nearest[i] = value, pair_numbers[pair]
+        if len(lower):
+            lower[i] = min(lower[i], np.float32(math.sqrt(other) * shrink))

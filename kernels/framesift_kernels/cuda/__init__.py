@@ -1,0 +1,81 @@
+"""Kernels for NVIDIA GPUs: the functions of `framesift_kernels.cpu`, with the same results.
+
+Written for numba.cuda and run in its simulator by the tests; they have never run on a GPU so far
+(``docs/design/0012-cuda.md``). Arrays may be NumPy's, which are copied, or lie on the GPU.
+"""
+
+from typing import Any
+
+from .. import MissingKernelError
+from ._compile import require
+from .assign import assign
+from .assign_sums import assign_sums
+from .bounded_sums import bounded_sums
+from .cluster_sums import cluster_sums
+from .content_hash import content_hash
+from .get import get
+from .is_finite import is_finite
+from .lower_distances import lower_distances
+from .lower_grouped import lower_grouped
+from .lower_nearest import lower_nearest
+from .luminance import luminance
+from .motion_energy import motion_energy
+from .pick_farthest import pick_farthest
+from .picture import picture
+from .picture_at import picture_at
+from .potentials import potentials
+from .put import put
+from .rle_box import rle_box
+from .rle_decode import rle_decode
+from .rle_encode import rle_encode
+from .rle_from_string import rle_from_string
+from .rle_merge import rle_merge
+from .rle_overlaps import rle_overlaps
+from .rle_to_string import rle_to_string
+from .rle_value_changes import rle_value_changes
+from .sharpness import sharpness
+from .take import take
+from .thumbnail import thumbnail
+
+CALLED_IN_THREADS: bool = False
+CACHED_ELEMENTS: int = 2**22
+"""16 MB as float32: half of what the level 2 cache of a current GPU of a data centre holds, or less."""
+
+
+def __getattr__(name: str) -> Any:
+    raise MissingKernelError(f"device 'cuda' has no kernel {name} in this version: use device='cpu'")
+
+
+__all__ = [
+    "CACHED_ELEMENTS",
+    "CALLED_IN_THREADS",
+    "assign",
+    "assign_sums",
+    "bounded_sums",
+    "cluster_sums",
+    "content_hash",
+    "get",
+    "is_finite",
+    "lower_distances",
+    "lower_grouped",
+    "lower_nearest",
+    "luminance",
+    "motion_energy",
+    "pick_farthest",
+    "picture",
+    "picture_at",
+    "potentials",
+    "put",
+    "require",
+    "rle_box",
+    "rle_decode",
+    "rle_encode",
+    "rle_from_string",
+    "rle_merge",
+    "rle_overlaps",
+    "rle_to_string",
+    "rle_value_changes",
+    "sharpness",
+    "take",
+    "thumbnail",
+]

@@ -1,0 +1,168 @@
+"""What is asked of a device: the same answers from each. The GPU is a simulated one where there is none."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from PIL import Image
+
+import devices
+import framesift as fs
+from framesift.errors import UsageError
+from framesift.features.matrix import as_matrix
+from framesift.machine import load_kernels
+from framesift.selection import kcenter, kcenter_blocks, kmeans
+from framesift_kernels import load
+
+N = 25 if devices.SIMULATED else 5000
+
+
+def make(dtype: Any, n: int = N, d: int = 3, seed: int = 0) -> np.ndarray:
+    """A drift with copies, far from and near to each other."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d)).cumsum(axis=0)
+    x[n // 2 : n // 2 + 5] = x[0]
+    return ((x - x.min()) / np.ptp(x) * 255).astype(dtype)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some rounds, of which some prune; some batches."""
+    if devices.SIMULATED:
+        monkeypatch.setattr(kcenter, "_MIN_BUFFER", 6)
+        monkeypatch.setattr(kcenter, "_PROBE_EVERY", 1)
+        monkeypatch.setattr(kcenter, "_PROBE_FROM", 3)
+        monkeypatch.setattr(kcenter_blocks, "_MIN_CANDIDATES", 8)
+        monkeypatch.setattr(kmeans, "_FIRST_BATCH", 8)
+        monkeypatch.setattr(kmeans, "_MIN_BLOCK", 7)
+        for device in ("cpu", "cuda"):
+            monkeypatch.setattr(load(device), "CACHED_ELEMENTS", 20)
+
+
+def on_gpu(x: np.ndarray) -> Any:
+    """An array of another library on the GPU, if there is one and the library; else what stands for one."""
+    if devices.SIMULATED:
+        from numba import cuda
+
+        return cuda.to_device(x)
+    return pytest.importorskip("cupy").asarray(x)
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+@pytest.mark.parametrize("preselected", [None, [4, 1]])
+def test_picks_are_the_cpus(dtype: Any, preselected: Any) -> None:
+    x = make(dtype)
+    n = 12 if devices.SIMULATED else 500
+    expected = fs.kcenter_greedy(x, n, preselected=preselected)
+    for given in (x, on_gpu(x)):
+        indices, distances = fs.kcenter_greedy(given, n, preselected=preselected, device="cuda")
+        assert indices.tolist() == expected[0].tolist()
+        np.testing.assert_array_equal(distances, expected[1])
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("small")
+def test_all_rows_are_picked_the_copies_last() -> None:
+    x = make(np.float32, 15, 2)
+    expected = fs.kcenter_greedy(x, 15)
+    assert fs.kcenter_greedy(x, 15, device="cuda")[0].tolist() == expected[0].tolist()
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("small")
+def test_picks_out_of_core_are_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framesift.features.matrix._BLOCK_BYTES", 64)
+    x = make(np.float16)
+    stored = zarr.create_array({}, shape=x.shape, chunks=(9, x.shape[1]), dtype=x.dtype)
+    stored[:] = x
+    found = [fs.kcenter_greedy(stored, 12, device=device, max_bytes=100)[0] for device in ("cpu", "cuda")]
+    assert found[0].tolist() == found[1].tolist() == fs.kcenter_greedy(x, 12)[0].tolist()
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("given_centers", [False, True])
+def test_clusters_are_the_cpus(monkeypatch: pytest.MonkeyPatch, dtype: Any, given_centers: bool) -> None:
+    x = make(dtype)
+    options: Any = {"init": x[:3].astype(np.float32)} if given_centers else {"seed": 2}
+    options["max_iter"] = 4
+    expected = fs.kmeans(x, 3, **options)
+    monkeypatch.setattr(kmeans, "_SUMS", 40)  # of a GPU: some blocks at a time
+    for given in (x, on_gpu(x)):
+        found = fs.kmeans(given, 3, device="cuda", **options)
+        np.testing.assert_array_equal(found.centers, expected.centers)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        np.testing.assert_array_equal(found.sqdist, expected.sqdist)
+        assert found.inertia == expected.inertia
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("small")
+def test_an_empty_cluster_takes_the_farthest_row_on_every_device() -> None:
+    x = make(np.float32)
+    init = np.array([x[0], [1e4] * 3, [2e4] * 3], np.float32)
+    expected, found = (fs.kmeans(x, 3, init=init, max_iter=2, device=device) for device in ("cpu", "cuda"))
+    np.testing.assert_array_equal(found.centers, expected.centers)
+    assert len(set(found.labels)) == 3
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("small")
+def test_sums_are_those_of_the_same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers whose sum depends on the order that they are added in."""
+    x = np.tile(np.array([[2.0**60], [1], [-(2.0**60)]], np.float32), (9, 1))
+    x = x[np.random.default_rng(1).permutation(len(x))]
+    options: Any = {"init": np.zeros((1, 1), np.float32), "max_iter": 1}
+    found = [fs.kmeans(x, 1, device=device, **options).centers[0, 0] for device in ("cpu", "cuda")]
+    assert found[0] == found[1]
+    monkeypatch.setattr(kmeans, "_MIN_BLOCK", 100)
+    assert fs.kmeans(x, 1, device="cuda", **options).centers[0, 0] != found[0], "or nothing was tested"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", ["coreset", "kmeans"])
+def test_a_whole_selection_is_the_cpus(tmp_path: Path, method: str) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(5):
+        Image.fromarray(rng.integers(0, 256, (9, 12), np.uint8)).save(tmp_path / f"{i}.png")
+    found = []
+    for device in ("cpu", "cuda"):
+        with fs.index(tmp_path, size=8, device=device) as made:
+            chosen = fs.select(made, 3, method=method, device=device)
+            found.append([(frame.index, frame.score) for frame in chosen.frames])
+    assert found[0] == found[1]
+
+
+@pytest.mark.gpu
+def test_arrays_on_the_gpu_are_checked_and_converted_there() -> None:
+    kernels = load_kernels("cuda")
+    x = make(np.float64, 6)
+    for given, dtype in ((x, np.float32), (np.asfortranarray(make(np.float16, 6)), np.float16)):
+        matrix = as_matrix(on_gpu(given), 2**20, kernels=kernels)
+        assert matrix.dtype == dtype
+        np.testing.assert_array_equal(kernels.get(matrix.array), given.astype(dtype))
+    for bad in (np.nan, np.inf):
+        x[4, 1] = bad
+        with pytest.raises(UsageError, match="must be finite"):
+            as_matrix(on_gpu(x.astype(np.float32)), 2**20, kernels=kernels)
+    with pytest.raises(UsageError, match="must have two dimensions"):
+        as_matrix(on_gpu(np.zeros(3, np.float32)), 2**20, kernels=kernels)
+    with pytest.raises(UsageError, match="x on the GPU must be contiguous"):
+        as_matrix(on_gpu(np.zeros((6, 8), np.float32))[:, 2:5], 2**20, kernels=kernels)
+    mine = on_gpu(make(np.float32, 6))
+    assert as_matrix(mine, 2**20, kernels=kernels).array is not None
+    with pytest.raises(UsageError, match="x lies on a GPU: use device='cuda'"):
+        fs.kcenter_greedy(mine, 2)
+
+
+def test_without_a_gpu_the_device_is_refused_in_one_sentence() -> None:
+    if devices.has_cuda():
+        pytest.skip("there is a GPU")
+    for call in (fs.kcenter_greedy, fs.kmeans):
+        with pytest.raises(UsageError, match=r"NVIDIA GPU.*pip install 'framesift\[cuda\]'"):
+            call(np.zeros((3, 2), np.float32), 2, device="cuda")
