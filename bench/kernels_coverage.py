@@ -9,7 +9,7 @@ import framesift as fs
 from .peers import medoids
 
 if TYPE_CHECKING:
-    from .kernels import Bench
+    from .cases import Bench
 
 _COVER = {"tiny": (200, 16, 5), "small": (3000, 1024, 50), "full": (3000, 1024, 50)}
 _ORDER = 4

@@ -10,7 +10,7 @@ from framesift_kernels import load
 from .peers import runs
 
 if TYPE_CHECKING:
-    from .kernels import Bench
+    from .cases import Bench
 
 _SHAPE = {"tiny": (5, 90, 160), "small": (100, 1080, 1920), "full": (100, 1080, 1920)}
 

@@ -1,4 +1,4 @@
-"""k-means of scikit-learn and faiss, from given centres."""
+"""k-means of scikit-learn and faiss, from given centres, to centres."""
 
 import warnings
 from collections.abc import Callable
@@ -23,13 +23,15 @@ Lloyd = Callable[[Any, Any, int], Any]
 
 def scikit_learn(algorithm: str) -> Lloyd:
     """All iterations asked for."""
+    from sklearn.cluster import KMeans
 
     def fit(x: Any, centers: Any, n: int) -> Any:
-        from sklearn.cluster import KMeans
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return KMeans(len(centers), init=centers, n_init=1, max_iter=n, tol=0, algorithm=algorithm).fit(x)
+            fitted = KMeans(len(centers), init=centers, n_init=1, max_iter=n, tol=0, algorithm=algorithm).fit(
+                x
+            )
+        return fitted.cluster_centers_
 
     return fit
 
@@ -38,13 +40,12 @@ def faiss() -> Lloyd | None:
     """None where it is not installed."""
     if find_spec("faiss") is None:
         return None
+    import faiss
 
     def fit(x: Any, centers: Any, n: int) -> Any:
-        import faiss
-
         found = faiss.Kmeans(x.shape[1], len(centers), niter=n, max_points_per_centroid=len(x))
         found.train(x, init_centroids=centers)
-        return found
+        return found.centroids
 
     return fit
 
