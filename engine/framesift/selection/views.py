@@ -227,7 +227,7 @@ def _check(
         )
     apart = np.abs(each[0].time_s[mine] - each[view].time_s[theirs])
     if len(apart) and apart.max() > half:
-        at = int(apart.argmax())
+        at = int(np.argmax(apart > half))  # the first
         raise UsageError(
             f"frame {each[0].frame[mine[at]]} is at {each[0].time_s[mine[at]]:.3f} s in {os.path.basename(one.uri)} and at "
             f"{each[view].time_s[theirs[at]]:.3f} s in {os.path.basename(other.uri)}; use align='times', or 'index' where "
