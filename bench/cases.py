@@ -10,7 +10,7 @@ import numpy as np
 from . import rooflines
 from .record import OURS
 from .results import by, middle_of, spread_of
-from .workers import Took, Work, calls
+from .workers import Judge, Took, Work, apart, calls
 
 Row = dict[str, Any]
 ITERATIONS = 10
@@ -33,7 +33,7 @@ class Bench:
     def __init__(self, repeats: int, device: str = "cpu") -> None:
         self.repeats = repeats
         self.device = device
-        self.flops, self.bandwidth = rooflines.flops(), rooflines.bandwidth()
+        self.flops, self.bandwidth = apart(lambda: (rooflines.flops(), rooflines.bandwidth()))
         self.measurements: list[Row] = [
             {"case": "roofline", "gflops": self.flops / 1e9, "gb_per_s": self.bandwidth / 1e9}
         ]
@@ -43,16 +43,16 @@ class Bench:
         case: str,
         floor_s: float,
         programs: dict[str, Work | None],
-        judge: Callable[[Any], Row] | None = None,
+        judge: Judge | None = None,
     ) -> None:
         """Time the programs in turn, each in a process of its own; ``framesift`` is ours, None is not installed.
 
         *floor_s* is what the roofline allows. *judge* turns what a program returned into figures, the same for all;
-        it is asked once a program. A program that returns `workers.Took` says itself what of its time counts.
+        it is asked once a program, in the program's process. A program that returns `workers.Took` says itself what of its time counts.
         """
-        found = calls(programs, self.repeats, answers=judge is not None)
+        found = calls(programs, self.repeats, judge=judge)
         for name, made in found.items():
-            for at, call in enumerate(made):
+            for call in made:
                 row = {
                     "case": case,
                     "program": name,
@@ -61,7 +61,7 @@ class Bench:
                     "extra_rss_bytes": call.extra_rss_bytes,
                     **self._floor(floor_s),
                 }
-                self.measurements.append(row | (judge(call.answer) if judge and at == 0 else {}))
+                self.measurements.append(row | (call.judged or {}))
 
     def note(self, case: str, mine: float, peer: str, theirs: float, floor_s: float) -> None:
         """Write down seconds of ours and of a peer that were measured otherwise."""
@@ -123,7 +123,7 @@ def _row(case: str, own: list[Row], peer: str, theirs: list[Row]) -> Row:
     extra = middle_of(own, "extra_rss_bytes")
     if "passes" in own[0]:
         row["passes"] = own[0]["passes"]
-    for name in ("inertia", "radius", "mean_distance"):
+    for name in ("inertia", "radius", "mean_distance", "sum_left"):
         if name in own[0] and theirs and name in theirs[0]:
             row[name] = own[0][name] / theirs[0][name]
     if not math.isnan(extra):

@@ -5,6 +5,12 @@ from typing import Any
 import numpy as np
 
 N_CLUSTERS = 300
+_KINDS = ("uniform", "clustered", "drift")
+
+
+def kinds(size: str) -> tuple[str, ...]:
+    """Of vectors that a case is run on; one is enough to see that it runs."""
+    return _KINDS[1:2] if size == "tiny" else _KINDS
 
 
 def vectors(kind: str, n: int, d: int) -> Any:

@@ -20,14 +20,14 @@ from framesift.features.matrix import Matrix
 
 from . import metrics
 from .cases import Bench, rows
-from .inputs import vectors
+from .inputs import kinds, vectors
 from .kernels_coverage import coverage_rows
 from .kernels_masks import mask_rows
 from .kernels_means import means_rows
 from .kernels_neighbours import neighbour_rows
 from .peers import mundig, plain, submodular
 from .results import Settings
-from .workers import Took
+from .workers import Took, apart
 
 __all__ = ["measure", "rows", "vectors"]
 
@@ -42,23 +42,23 @@ def measure(settings: Settings) -> list[Row]:
     """Every case, ours and the peers in turn."""
     size = settings.size
     bench = Bench(_REPEATS[size], settings.device)
-    _kcenter(bench, *_PICKS[size])
+    _kcenter(bench, size, *_PICKS[size])
     means_rows(bench, size)
     _facility_location(bench, *_FACILITIES[size])
     if bench.device != "cpu":
         said = "rows from disk, coverage, neighbours and masks have no case here that runs on"
         print(f"suite kernels: {said} {bench.device}. Left out.", file=sys.stderr)
         return bench.measurements
-    _kcenter_in_blocks(bench, *_BLOCKS[size])
+    _kcenter_in_blocks(bench, size, *_BLOCKS[size])
     coverage_rows(bench, size, vectors)
     neighbour_rows(bench, size, vectors)
     mask_rows(bench, size)
     return bench.measurements
 
 
-def _kcenter(bench: Bench, n: int, d: int, k: int) -> None:
+def _kcenter(bench: Bench, size: str, n: int, d: int, k: int) -> None:
     theirs = mundig.kcenter()
-    for kind in ("uniform", "clustered", "drift"):
+    for kind in kinds(size):
         x = vectors(kind, n, d)
         bench.compare(
             f"k-center {n}x{d}, {k} picks, {kind}",
@@ -75,29 +75,33 @@ def _kcenter(bench: Bench, n: int, d: int, k: int) -> None:
         )
 
 
-def _kcenter_in_blocks(bench: Bench, n: int, d: int, k: int) -> None:
+def _kcenter_in_blocks(bench: Bench, size: str, n: int, d: int, k: int) -> None:
     """Passes over a float16 zarr array eight times the budget; the peer is reading it once a pick, and nothing else."""
-    for kind in ("uniform", "clustered", "drift"):
+    for kind in kinds(size):
         x = vectors(kind, n, d).astype(np.float16)
-        with tempfile.TemporaryDirectory() as folder:
-            chunk = min(2048, n // 4)
-            array = zarr.create_array(
-                Path(folder, "x.zarr"), shape=x.shape, chunks=(chunk, d), dtype="f2", compressors=None
-            )
-            array[:] = x
+        with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
+            path = Path(folder, "x.zarr")
+            apart(partial(_write, path, x, min(2048, n // 4)))
             bench.compare(
                 f"k-center {n}x{d} float16 from disk, {k} picks, {kind}",
                 2 * n * d * k / bench.flops,
                 {
-                    "framesift": lambda array=array: _count_passes(array, k, array.nbytes // 8),
-                    f"reading {k} times": lambda array=array: _read(array, k),
+                    "framesift": partial(_count_passes, path, k, x.nbytes // 8),
+                    f"reading {k} times": partial(_read, path, k),
                 },
                 lambda passes: {"passes": passes},
             )
 
 
-def _count_passes(array: Any, k: int, max_bytes: int) -> float:
-    rows, original = [], Matrix.read
+def _write(path: Path, x: Any, chunk: int) -> None:
+    array = zarr.create_array(
+        path, shape=x.shape, chunks=(chunk, x.shape[1]), dtype=x.dtype, compressors=None
+    )
+    array[:] = x
+
+
+def _count_passes(path: Path, k: int, max_bytes: int) -> float:
+    array, rows, original = zarr.open_array(path, mode="r"), [], Matrix.read
 
     def read(self: Matrix, part: slice) -> Any:
         rows.append(part.stop - part.start)
@@ -111,8 +115,9 @@ def _count_passes(array: Any, k: int, max_bytes: int) -> float:
         Matrix.read = original  # type: ignore[method-assign]
 
 
-def _read(array: Any, times: int) -> Took:
+def _read(path: Path, times: int) -> Took:
     """What reading it *times* takes, as one pass says."""
+    array = zarr.open_array(path, mode="r")
     began = time.perf_counter()
     for start in range(0, array.shape[0], array.chunks[0]):
         array[start : start + array.chunks[0]]

@@ -12,9 +12,9 @@ from framesift.selection import kmeans as our_kmeans
 from framesift_kernels import load
 
 from . import metrics
-from .inputs import vectors
+from .inputs import kinds, vectors
 from .peers import clustering
-from .workers import Took
+from .workers import Took, apart
 
 if TYPE_CHECKING:
     from .kernels import Bench
@@ -28,10 +28,10 @@ _BATCH = 1024
 def means_rows(bench: "Bench", size: str) -> None:
     """All of them."""
     n, d, k = _SIZES[size]
-    for kind in ("uniform", "clustered", "drift"):
+    for kind in kinds(size):
         _lloyd(bench, kind, n, d, k)
     _mini_batches(bench, n, d, k)
-    for kind in ("uniform", "clustered", "drift"):
+    for kind in kinds(size):
         _nested(bench, kind, n, d, k)
 
 
@@ -102,16 +102,19 @@ def _mini_batches(bench: "Bench", n: int, d: int, k: int) -> None:
 def _nested(bench: "Bench", kind: str, n: int, d: int, k: int) -> None:
     """What a stream gets, nested batches of a sample, beside Lloyd's iterations over all rows from the same seeds."""
     x, kernels = vectors(kind, n, d), load("cpu")
-    rng = np.random.Generator(np.random.Philox(0))
-    began = time.perf_counter()
-    nested = our_kmeans.cluster(Matrix(x, "x", 4096), k, rng, kernels)
-    middle = time.perf_counter()
-    whole = fs.kmeans(x, k)
-    ended = time.perf_counter()
-    ratio = nested.inertia / whole.inertia
+
+    def both() -> tuple[float, float, float]:
+        rng = np.random.Generator(np.random.Philox(0))
+        began = time.perf_counter()
+        nested = our_kmeans.cluster(Matrix(x, "x", 4096), k, rng, kernels)
+        middle = time.perf_counter()
+        whole = fs.kmeans(x, k)
+        return middle - began, time.perf_counter() - middle, nested.inertia / whole.inertia
+
+    nested_s, whole_s, ratio = apart(both)
     bench.measurements.append(
         {"case": "inertia of nested batches over Lloyd's", "kind": kind, "ratio": ratio}
     )
     case = f"k-means nested batches {n}x{d}, k={k}, {kind}: inertia {ratio:.4f} of Lloyd's"
     floor = 2 * n * d * k / bench.flops
-    bench.note(case, middle - began, "then Lloyd's over all rows", ended - middle, floor)
+    bench.note(case, nested_s, "then Lloyd's over all rows", whole_s, floor)

@@ -11,8 +11,9 @@ _SCRIPT = """
 import shutil, sys
 shutil.rmtree(sys.argv[1], ignore_errors=True)
 {before}
-from framesift_cli.main import run
-sys.exit(run(["index", "--store", *sys.argv[1:], "--quiet"]))
+sys.argv = ["framesift", "index", "--quiet", "--store", *sys.argv[1:]]
+from framesift_cli.main import main
+main()
 """
 # What measures a frame does nothing: what is left is decoding the same segments, start-up and an empty store.
 _UNTOUCHED = """

@@ -22,7 +22,7 @@ Key = tuple[tuple[str, Any], ...]
 
 KINDS = {"_s": "time", "rss_bytes": "memory", "_bytes": "size"}
 """What a field counts, by how its name ends; less is better in all of them."""
-_QUALITY = ("radius", "mean_distance", "inertia")
+_QUALITY = ("radius", "mean_distance", "inertia", "sum_left")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ def names() -> list[str]:
 def load(name: str) -> Suite:
     """The suite of a name."""
     module = import_module(f".{name}", __package__)
-    if hasattr(module, "measure"):
+    if not hasattr(module, "run"):
         return Suite(name, module.measure, module.rows, BUDGET_S[name], _doc(module, module.rows))
 
     def measure(settings: Settings) -> list[Row]:

@@ -2,6 +2,9 @@
 
 import math
 import os
+import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +148,13 @@ def test_no_case_takes_the_time_of_the_others() -> None:
     assert list(record.shared([])) == []
 
 
+@pytest.fixture
+def beside_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's process may have threads: what is called here needs none of them."""
+    monkeypatch.setattr(workers, "_check_threads", lambda: None)
+
+
+@pytest.mark.usefixtures("beside_threads")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_calls_have_processes_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     here: list[int] = []
@@ -161,18 +171,87 @@ def test_calls_have_processes_of_their_own(capsys: pytest.CaptureFixture[str]) -
         "dies": lambda: os._exit(9),
         "missing": None,
     }
-    found = workers.calls(programs, 2, answers=True)
+    found = workers.calls(programs, 2, judge=lambda answer: {"answer": answer, "judge": os.getpid()})
     assert sorted(found) == ["framesift", "says itself"]
-    assert [call.answer[0] for call in found["framesift"]] == [2, 3]  # the warm-up was the first
-    assert found["framesift"][0].answer[1] != os.getpid()
-    assert found["framesift"][0].extra_rss_bytes > 25_000_000
-    assert [(call.wall_s, call.answer) for call in found["says itself"]] == [(7.0, "answer")] * 2
+    first, last = found["framesift"]
+    assert first.judged is not None
+    assert last.judged is None
+    assert first.judged["answer"] == (3, first.judged["judge"])  # the warm-up was the first
+    assert first.judged["judge"] != os.getpid()
+    assert first.extra_rss_bytes > 25_000_000
+    assert [call.wall_s for call in found["says itself"]] == [7.0, 7.0]
+    assert (found["says itself"][0].judged or {})["answer"] == "answer"
     assert not here
     said = capsys.readouterr().err
     assert "ZeroDivisionError" in said
     assert "ended with 9" in said
     with pytest.raises(RuntimeError):
         workers.calls({"framesift": lambda: 1 // 0}, 1)
+    assert workers.apart(os.getpid) != os.getpid()
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        workers.apart(lambda: 1 // 0)
+
+
+_FORKING = """
+import threading, warnings
+from bench import workers
+warnings.simplefilter("ignore")  # threads and forks: it is what is tested
+print(workers.apart(lambda: "alone"))
+until = threading.Event()
+threading.Thread(target=until.wait, name="pool", daemon=True).start()
+try:
+    workers.apart(lambda: "not alone")
+finally:
+    until.set()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_no_process_with_threads_is_forked() -> None:
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", _FORKING], capture_output=True, text=True, cwd=root)
+    assert done.stdout == "alone\n"
+    assert "1 more threads" in done.stderr
+    assert "'pool'" in done.stderr
+
+
+_KILLED = """
+import os, signal
+from bench import workers
+workers._LOOK_S = 0.1
+worker, other = workers._Worker(os.getpid), workers._Worker(os.getpid)
+print(worker.ask("call") and worker.ask("answer"), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_workers_end_when_the_bench_is_killed() -> None:
+    root = Path(__file__).parents[1]
+    # The output ends when the last worker, which has inherited it, has ended.
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED], capture_output=True, text=True, cwd=root, timeout=60
+    )
+    assert done.returncode < 0
+    assert int(done.stdout) > 0
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].rglob("*.md")), ids=lambda path: path.name)
+def test_every_block_of_a_document_is_of_a_suite(path: Path) -> None:
+    text = path.read_text()
+    blocks = re.findall(r"^<!-- bench (\S+) -->$(.*?)^<!-- end -->$", text, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == len(re.findall(r"^<!-- bench", text, re.MULTILINE))
+    assert {name for name, _ in blocks} <= set(suites.names())
+    assert not any("<!-- bench" in body for _, body in blocks)
+
+
+def test_every_suite_has_what_the_bench_asks_for() -> None:
+    assert suites.names() == list(suites.BUDGET_S)
+    for name in suites.names():
+        suite = suites.load(name)
+        assert callable(suite.measure), name
+        assert suite.rows is not None, name
+        assert suite.doc.strip(), name
 
 
 # Results and what is said of them ---------------------------------------------------------------------------------

@@ -2,17 +2,23 @@
 
 import warnings
 from collections.abc import Callable
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from ..workers import apart
 
+
+@cache
 def blas(library: str) -> str:
     """What OpenBLAS takes this processor for, in the copy that *library* brings."""
+    return "not installed" if find_spec(library) is None else str(apart(partial(_blas, library)))
+
+
+def _blas(library: str) -> str:
     from threadpoolctl import threadpool_info
 
-    if find_spec(library) is None:
-        return "not installed"
     import_module("scipy.linalg" if library == "scipy" else library)
     found = [i["architecture"] for i in threadpool_info() if library in i["filepath"] and "architecture" in i]
     return found[0] if found else "unknown BLAS"
@@ -23,9 +29,10 @@ Lloyd = Callable[[Any, Any, int], Any]
 
 def scikit_learn(algorithm: str) -> Lloyd:
     """All iterations asked for."""
-    from sklearn.cluster import KMeans
 
     def fit(x: Any, centers: Any, n: int) -> Any:
+        from sklearn.cluster import KMeans
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fitted = KMeans(len(centers), init=centers, n_init=1, max_iter=n, tol=0, algorithm=algorithm).fit(
@@ -40,9 +47,10 @@ def faiss() -> Lloyd | None:
     """None where it is not installed."""
     if find_spec("faiss") is None:
         return None
-    import faiss
 
     def fit(x: Any, centers: Any, n: int) -> Any:
+        import faiss
+
         found = faiss.Kmeans(x.shape[1], len(centers), niter=n, max_points_per_centroid=len(x))
         found.train(x, init_centroids=centers)
         return found.centroids

@@ -11,9 +11,10 @@ def submodlib() -> Select | None:
     """Dense Euclidean similarities; None where it is not installed."""
     if find_spec("submodlib") is None:
         return None
-    from submodlib import FacilityLocationFunction
 
     def select(x: Any, n: int) -> Any:
+        from submodlib import FacilityLocationFunction
+
         function = FacilityLocationFunction(
             n=len(x), mode="dense", data=x, separate_rep=False, metric="euclidean"
         )
@@ -34,9 +35,10 @@ def apricot() -> Select | None:
     """Euclidean similarities, lazy; None where it is not installed."""
     if find_spec("apricot") is None:
         return None
-    from apricot import FacilityLocationSelection
 
     def select(x: Any, n: int) -> Any:
+        from apricot import FacilityLocationSelection
+
         return FacilityLocationSelection(n, metric="euclidean", optimizer="lazy").fit(x).ranking
 
     return select
