@@ -6,9 +6,7 @@ from typing import Any
 
 from framesift.ingest.memory import chunk_bytes, length_bytes
 
-from . import clips, ours
-from .record import OURS
-from .record import measure as run
+from . import clips, ours, record
 from .results import Settings, by
 
 _SIZES = {"tiny": (320, 180, 60), "small": (1920, 1080, 1800), "full": (1920, 1080, 1800)}
@@ -25,11 +23,11 @@ def measure(settings: Settings) -> list[Row]:
     clip = clips.quiet(width, height, n_frames)
     measurements = []
     for color in ("no", "yes"):
-        run(ours.index(clip, threads, color=color == "yes"))  # compiles what is not compiled yet
+        record.measure(ours.index(clip, threads, color=color == "yes"))  # compiles what is not compiled yet
         for times in _TIMES[settings.size]:
             path = clip if times == 1 else clips.repeated(clip, times)
-            found = run(ours.index(path, threads, color=color == "yes"))
-            row = {"clip": path.name, "program": OURS, "color": color, "n_frames": times * n_frames}
+            found = record.measure(ours.index(path, threads, color=color == "yes"))
+            row = {"clip": path.name, "program": record.OURS, "color": color, "n_frames": times * n_frames}
             shape = (round(64 * height / width), 64)
             measurements.append({**row, "threads": threads, "shape": shape, **asdict(found)})
     return measurements
