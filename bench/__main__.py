@@ -1,96 +1,176 @@
-"""``python -m bench SUITE --size tiny|small|full [--json] [--results FILE]``."""
+"""framesift beside its peers, as ratios in one run.
+
+python -m bench [SUITE...] [--size tiny|small|full] [--device cpu|cuda] [--json] [--out DIR] [--into FILE]
+python -m bench report RESULTS [--html FILE]     the tables and the page of what was measured before
+python -m bench put RESULTS FILE...              its tables into markdown, between <!-- bench SUITE --> and <!-- end -->
+python -m bench compare A B                      what got slower or bigger; each FILE or FILE@COMMIT
+python -m bench history RESULTS... [--html FILE] every suite over commits
+"""
 
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-from . import (
-    compile,
-    decode,
-    export,
-    isolation,
-    kernels,
-    memory,
-    modes,
-    pose,
-    predictions,
-    quality,
-    shortcuts,
-    start,
-)
-from .record import Machine, table
+from . import compare, suites
+from .record import Machine, measure
+from .results import Result, Settings, append, latest, read, read_latest, result
+from .tables import put, table
 
-SUITES = {
-    "decode": decode.run,
-    "modes": modes.run,
-    "export": export.run,
-    "isolation": isolation.run,
-    "memory": memory.run,
-    "kernels": kernels.run,
-    "shortcuts": shortcuts.run,
-    "compile": compile.run,
-    "quality": quality.run,
-    "start": start.run,
-    "pose": pose.run,
-    "predictions": predictions.run,
-}
+_SIZES = ("tiny", "small", "full")
 
 
-def main() -> None:
-    """Run suites and print a table for each."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "suites", nargs="*", default=[], metavar="SUITE", help=f"of {', '.join(SUITES)}; all by default"
-    )
-    parser.add_argument("--size", choices=("tiny", "small", "full"), default="small")
+def main(arguments: list[str] | None = None) -> None:
+    """Run what the command line asks for."""
+    given = sys.argv[1:] if arguments is None else arguments
+    commands = {"report": _report, "put": _put, "compare": _compare, "history": _history}
+    if given and given[0] in commands:
+        commands[given[0]](given[1:])
+    else:
+        _measure(given)
+
+
+def _measure(given: list[str]) -> None:
+    parser = _parser("", "run suites, and print a table for each")
+    known = suites.names()
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(known)}; all by default")
+    parser.add_argument("--size", choices=_SIZES, default="small")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of tables")
     parser.add_argument(
-        "--results", type=Path, help="append every raw measurement to this file, a JSON line each"
-    )
-    parser.add_argument(
-        "--into",
+        "--out",
         type=Path,
-        help="put each table into this file, between <!-- bench SUITE --> and <!-- end -->",
+        default=Path("bench-results"),
+        help="folder of results.jsonl and bench-report.html",
     )
-    arguments = parser.parse_args()
-    unknown = set(arguments.suites) - set(SUITES)
-    if unknown:
-        parser.error(f"unknown suite {', '.join(sorted(unknown))}; expected {', '.join(SUITES)}")
-    found = {}
-    for name in arguments.suites or SUITES:
-        measurements, rows = SUITES[name](arguments.size)
-        found[name] = rows
-        if arguments.results:
-            with arguments.results.open("a") as file:
-                for measurement in measurements:
-                    file.write(json.dumps({"suite": name, **Machine.here().to_json(), **measurement}) + "\n")
-        if arguments.into:
-            _put(
-                arguments.into,
-                name,
-                f"`python -m bench {name} --size {arguments.size}` on {Machine.here()}:",
-                rows,
-            )
-        if not arguments.json:
-            print(f"\n{name} ({arguments.size})\n{table(rows)}")
-    if arguments.json:
-        json.dump(
-            {"machine": Machine.here().to_json(), "size": arguments.size, "suites": found},
-            sys.stdout,
-            indent=2,
-        )
+    parser.add_argument("--results", type=Path, help="another file to append the measurements to")
+    parser.add_argument("--into", type=Path, help="put the tables into this markdown file")
+    options = parser.parse_args(given)
+    if unknown := sorted(set(options.suites) - set(known)):
+        parser.error(f"unknown suite {', '.join(unknown)}; expected {', '.join(known)}")
+    _check_device(options.device)
+    path = options.results or options.out / "results.jsonl"
+    found = []
+    for name in options.suites or known:
+        if reason := suites.without_device(name, options.device):
+            print(reason, file=sys.stderr)
+            continue
+        found.append(_run(name, Settings(size=options.size, device=options.device)))
+        append(path, found[-1])
+        if not options.json:
+            _print(found[-1])
+        if options.into and not put(options.into, name, found[-1].title, _rows(found[-1])):
+            raise SystemExit(f"{options.into} has no <!-- bench {name} --> with <!-- end --> after it")
+    page = _page(options.out / "bench-report.html", latest(found), read(path))
+    if options.json:
+        _dump(found)
+    print(f"measurements: {path}; report: {page}", file=sys.stderr)
+
+
+def _run(name: str, settings: Settings) -> Result:
+    began = time.monotonic()
+    measurements = suites.measure_apart(name, settings)
+    return result(name, settings, measurements, time.monotonic() - began)
+
+
+def _rows(found: Result) -> list[dict[str, Any]]:
+    return suites.load(found.suite).rows(found.measurements)
+
+
+def _print(found: Result) -> None:
+    size, took = found.header["settings"]["size"], found.header["took_s"]
+    print(f"\n{found.suite} ({size}, {took:.0f} s)\n{table(_rows(found))}", flush=True)
+
+
+def _dump(found: list[Result]) -> None:
+    data = {
+        **Machine.here().to_json(),
+        "settings": found[0].header["settings"] if found else None,
+        "suites": {run.suite: _rows(run) for run in found},
+    }
+    json.dump(data, sys.stdout, indent=2, default=str)
+    print()
+
+
+def _page(path: Path, found: dict[str, Result], runs: list[Result]) -> Path:
+    from .report import write_page
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_page(path, found, compare.history(runs))
+    return path
+
+
+def _check_device(device: str) -> None:
+    """In a process of its own: one that has opened a GPU cannot be forked any more (see `workers`)."""
+    try:
+        measure([sys.executable, "-c", f"import framesift_kernels; framesift_kernels.load({device!r})"])
+    except RuntimeError as e:
+        raise SystemExit(f"--device {device}: {str(e).strip().splitlines()[-1].partition(': ')[2]}") from None
+
+
+def _report(given: list[str]) -> None:
+    parser = _parser("report", "tables and page of what was measured")
+    parser.add_argument("results", metavar="RESULTS", help="FILE or FILE@COMMIT")
+    parser.add_argument("--html", type=Path, default=Path("bench-report.html"))
+    options = parser.parse_args(given)
+    found = read_latest(options.results)
+    for run in found.values():
+        _print(run)
+    print(_page(options.html, found, read(Path(options.results.partition("@")[0]))), file=sys.stderr)
+
+
+def _put(given: list[str]) -> None:
+    parser = _parser("put", "tables into markdown")
+    parser.add_argument("results", metavar="RESULTS", help="FILE or FILE@COMMIT")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    options = parser.parse_args(given)
+    for run in read_latest(options.results).values():
+        for path in options.files:
+            if put(path, run.suite, run.title, _rows(run)):
+                print(f"{path}: {run.suite}")
+
+
+def _compare(given: list[str]) -> None:
+    parser = _parser("compare", "what got slower or bigger from A to B")
+    parser.add_argument("a", metavar="A", help="FILE or FILE@COMMIT")
+    parser.add_argument("b", metavar="B", help="FILE or FILE@COMMIT")
+    parser.add_argument("--all", action="store_true", help="also what is within the noise")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(given)
+    a, b = read_latest(options.a), read_latest(options.b)
+    rows, notes = compare.compare(a, b), compare.notes(a, b)
+    if options.json:
+        json.dump({"rows": rows, "notes": notes}, sys.stdout, indent=2)
         print()
+        return
+    changed = [row for row in rows if row["verdict"] not in ("same", "within the noise")]
+    print(table(rows if options.all else changed) if rows else "nothing is in both")
+    quiet = sum(row["verdict"] == "within the noise" for row in rows)
+    same = sum(row["verdict"] == "same" for row in rows)
+    print(f"\n{len(changed)} changed, {quiet} within the noise, {same} the same.")
+    print("\n".join(notes))
 
 
-def _put(path: Path, suite: str, title: str, rows: list[dict[str, Any]]) -> None:
-    begin, end = f"<!-- bench {suite} -->", "<!-- end -->"
-    before, _, rest = path.read_text().partition(begin)
-    _, _, after = rest.partition(end)
-    if not rest:
-        raise SystemExit(f"{path} has no {begin}")
-    path.write_text(f"{before}{begin}\n{title}\n\n```\n{table(rows)}\n```\n{end}{after}")
+def _history(given: list[str]) -> None:
+    parser = _parser("history", "every suite over commits, against the first")
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS")
+    parser.add_argument("--html", type=Path, default=Path("bench-report.html"))
+    options = parser.parse_args(given)
+    runs = [run for path in options.results for run in read(path)]
+    over = compare.history(runs)
+    print(table([{"what": what, **dict(values)} for what, values in over.items()]))
+    print(_page(options.html, latest(runs), runs), file=sys.stderr)
+
+
+def _parser(command: str, description: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=f"python -m bench {command}".strip(),
+        description=description,
+        epilog=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 import os
 from dataclasses import asdict
-from math import exp, log
 from pathlib import Path
 from typing import Any
 
 from . import clips, ours
 from .peers import decord, ffmpeg, opencv, pyav
-from .record import Run, alternate, middle
+from .record import Run, alternate, shared
+from .results import Settings, by, geometric_mean, middle_of, spread_of
+from .tables import columns
 
 _FRAMES = {"tiny": 60, "small": 600, "full": 1800}
 _REPEATS = {"tiny": 1, "small": 3, "full": 7}
@@ -18,28 +19,43 @@ _LONGER = {"tiny": 1, "small": 3, "full": 20}
 Row = dict[str, Any]
 
 
-def run(size: str) -> tuple[list[Row], list[Row]]:
-    """Raw measurements, and a row a clip: wall clock of whole processes, and ours over that of each peer.
+def measure(settings: Settings) -> list[Row]:
+    """Whole processes on all cores: indexing each clip, and peers' decoding of it, in turn."""
+    threads, size = os.cpu_count() or 1, settings.size
+    warm_up = 0 if size == "tiny" else 1
+    start_up = {_OURS: ours.index(clips.noisy(64, 64, 1), threads)}
+    measurements = _raw("(one frame)", 1, alternate(start_up, _REPEATS[size], warm_up=warm_up))
+    for number, path in enumerate(shared(material(size))):
+        path.read_bytes()  # the programs are warm after the first clip, the file is now
+        runs = alternate(_commands(path, threads), _REPEATS[size], warm_up=warm_up if number == 0 else 0)
+        measurements += _raw(path.name, clips.count(path), runs)
+    return measurements
+
+
+def material(size: str) -> list[Path]:
+    """Clips: 1080p with sensor noise, other codecs, a screen recording, and the real ones."""
+    if size == "tiny":
+        return [clips.noisy(320, 180, _FRAMES[size])]
+    coded = [clips.coded(codec, 1280, 720, _FRAMES[size] // 3) for codec in clips.CODECS]
+    paths = [clips.noisy(1920, 1080, _FRAMES[size]), *coded, clips.screen(1280, 720, _FRAMES[size] // 2)]
+    if real := clips.real():
+        paths += [*real, clips.repeated(real[0], _LONGER[size])]
+    return paths
+
+
+def rows(measurements: list[Row]) -> list[Row]:
+    """A row a clip: wall clock of whole processes, and ours over that of each peer.
 
     Our start-up (the interpreter, its imports, the compiled kernels from their cache, a store) is measured as
     the indexing of one tiny frame; ``decode/ffmpeg`` is the ratio to ffmpeg without it. ``/ untouched`` is ours
     over the same decoding with no pixel looked at.
     """
-    threads = os.cpu_count() or 1
-    width, height = (320, 180) if size == "tiny" else (1920, 1080)
-    paths = [clips.noisy(width, height, _FRAMES[size])]
-    if size != "tiny" and (real := clips.real()):
-        paths += [*real, clips.repeated(real[0], _LONGER[size])]
-    start_up = alternate({_OURS: ours.index(clips.noisy(64, 64, 1), threads)}, _REPEATS[size])[_OURS]
-    measurements, rows = _raw("(one frame)", _OURS, start_up), []
-    for path in paths:
-        runs = alternate(_commands(path, threads), _REPEATS[size])
-        for program, found in runs.items():
-            measurements += _raw(path.name, program, found)
-        rows.append(_row(path, runs, middle(start_up, "wall_s")))
-    if len(rows) > 1:
-        rows.append(_geometric_mean(rows))
-    return measurements, rows
+    by_clip: dict[str, dict[str, list[Row]]] = {}
+    for (clip, program), found in by(measurements, "clip", "program").items():
+        by_clip.setdefault(clip, {})[program] = found
+    start_up = middle_of(by_clip.pop("(one frame)")[_OURS], "wall_s")
+    shown = [_row(clip, runs, start_up) for clip, runs in by_clip.items()]
+    return [*shown, _geometric_mean(shown)] if len(shown) > 1 else shown
 
 
 _OURS = "framesift"
@@ -49,8 +65,8 @@ def _commands(path: Path, threads: int) -> dict[str, list[str]]:
     candidates = {
         _OURS: ours.index(path, threads),
         "ffmpeg": ffmpeg.decode(path, threads),
-        "fast": ours.index(path, threads, decode="fast"),
-        "untouched": ours.index(path, threads, untouched=True),
+        "framesift fast": ours.index(path, threads, decode="fast"),
+        "framesift untouched": ours.index(path, threads, untouched=True),
         "pyav": pyav.decode(path, threads),
         "opencv": opencv.thumbnails(path),
         "decord": decord.thumbnails(path, threads),
@@ -58,32 +74,38 @@ def _commands(path: Path, threads: int) -> dict[str, list[str]]:
     return {program: command for program, command in candidates.items() if command}
 
 
-def _raw(clip: str, program: str, runs: list[Run]) -> list[Row]:
-    return [{"clip": clip, "program": program, **asdict(run)} for run in runs]
+def _raw(clip: str, n_frames: int, runs: dict[str, list[Run]]) -> list[Row]:
+    return [
+        {"clip": clip, "program": program, "n_frames": n_frames, **asdict(run)}
+        for program, found in runs.items()
+        for run in found
+    ]
 
 
-def _row(path: Path, runs: dict[str, list[Run]], start_up_s: float) -> Row:
-    mine = middle(runs[_OURS], "wall_s")
+def _row(clip: str, runs: dict[str, list[Row]], start_up_s: float) -> Row:
+    own = runs[_OURS]
+    mine = middle_of(own, "wall_s")
     row: Row = {
-        "clip": path.name,
+        "clip": clip,
         "framesift s": mine,
         "of it start-up": start_up_s,
-        "cpu ms/frame": 1000 * middle(runs[_OURS], "cpu_s") / clips.count(path),
-        "peak MB": middle(runs[_OURS], "peak_rss_bytes") / 2**20,
+        "cpu ms/frame": 1000 * middle_of(own, "cpu_s") / own[0]["n_frames"],
+        "peak MB": middle_of(own, "peak_rss_bytes") / 2**20,
     }
     if "ffmpeg" in runs:
-        theirs = middle(runs["ffmpeg"], "wall_s")
+        theirs = middle_of(runs["ffmpeg"], "wall_s")
         row["/ ffmpeg"] = mine / theirs
-        row["fast / ffmpeg"] = middle(runs["fast"], "wall_s") / theirs
+        row["fast / ffmpeg"] = middle_of(runs["framesift fast"], "wall_s") / theirs
         # In short clips the start-up is most of it, and the rest is noise.
         row["decode/ffmpeg"] = (mine - start_up_s) / theirs if mine > 2 * start_up_s else ""
-    for program in ("untouched", "pyav", "opencv", "decord"):
+    for program in ("framesift untouched", "pyav", "opencv", "decord"):
         if program in runs:
-            row[f"/ {program}"] = mine / middle(runs[program], "wall_s")
+            row[f"/ {program.removeprefix(_OURS).strip()}"] = mine / middle_of(runs[program], "wall_s")
+    row["±"] = f"{100 * spread:.0f} %" if (spread := spread_of(own, "wall_s")) == spread else ""
     return row
 
 
-def _geometric_mean(rows: list[Row]) -> Row:
-    ratios = [name for name in rows[0] if "/ " in name]
-    means = {name: exp(sum(log(row[name]) for row in rows) / len(rows)) for name in ratios}
-    return {name: means.get(name, "") for name in rows[0]} | {"clip": "geometric mean"}
+def _geometric_mean(shown: list[Row]) -> Row:
+    ratios = [name for name in columns(shown) if "/ " in name]
+    means = {name: geometric_mean(row[name] for row in shown if row.get(name)) for name in ratios}
+    return {"clip": "geometric mean", **means}

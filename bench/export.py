@@ -33,18 +33,19 @@ _NEAR = 3.0
 Row = dict[str, Any]
 
 _OURS = """
-import sys
+import atexit, sys
 from framesift.video.decode import Decoder
+_, selection, out, counted_in, threads = sys.argv
 n, original = [], Decoder._decode
 def counted(self, packet):
     frames = original(self, packet)
     n.append(len(frames))
     return frames
 Decoder._decode = counted
-from framesift_cli.main import run
-code = run(["export", sys.argv[1], "--out", sys.argv[2], "--quiet", "--threads", sys.argv[4]])
-open(sys.argv[3], "w").write(str(sum(n)))
-sys.exit(code)
+atexit.register(lambda: print(sum(n), file=open(counted_in, "w")))
+sys.argv = ["framesift", "export", selection, "--out", out, "--quiet", "--threads", threads]
+from framesift_cli.main import main
+main()
 """
 
 
@@ -75,7 +76,7 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
         for name in whole:
             (out / name).mkdir()
         runs = alternate(whole, _REPEATS[size])
-        raw = [{"way": name, **asdict(r)} for name, found in runs.items() for r in found]
+        raw = [{"program": name, **asdict(r)} for name, found in runs.items() for r in found]
         rows = [_row(name, found, out, picks, _SHARE[size]) for name, found in runs.items()]
     ours = rows[0]["seconds"]
     return raw, [{**row, "/ ours": row["seconds"] / ours} for row in rows]
@@ -108,7 +109,7 @@ def _selection(short: Path, long: Path, path: Path, times: int) -> list[int]:
 def _row(name: str, runs: list[Run], out: Path, picks: list[int], share: int) -> Row:
     is_pass = name.endswith("a pass")
     factor = share if is_pass else 1
-    decoded = (out / f"{name}.txt").read_text()
+    decoded = (out / f"{name}.txt").read_text().strip()
     ours, theirs = (_pictures(out / way) for way in ("framesift export", name))
     right = sum(_alike(path, theirs[index]) for index, path in ours.items() if index in theirs)
     return {

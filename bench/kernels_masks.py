@@ -8,9 +8,10 @@ from framesift import masks
 from framesift_kernels import load
 
 from .peers import runs
+from .workers import apart
 
 if TYPE_CHECKING:
-    from .kernels import Bench
+    from .cases import Bench
 
 _SHAPE = {"tiny": (5, 90, 160), "small": (100, 1080, 1920), "full": (100, 1080, 1920)}
 
@@ -35,9 +36,12 @@ def speckle(n: int, height: int, width: int) -> Any:
     return np.stack([(rng.random((height, width), np.float32) < 0.01).view(np.uint8) for _ in range(n)])
 
 
+_KINDS = (("blobs", blobs), ("speckle", speckle))
+
+
 def mask_rows(bench: "Bench", size: str) -> None:
     """Masks in C order to runs and back; what is read or written once at the machine's bandwidth is the roofline."""
-    for kind, make in (("blobs", blobs), ("speckle", speckle)):
+    for kind, make in _KINDS[: 1 if size == "tiny" else None]:
         batch = make(*_SHAPE[size])
         n, height, width = batch.shape
         name, floor = f"{n} masks of {width}x{height}, {kind}", batch.nbytes / bench.bandwidth
@@ -72,7 +76,7 @@ def _encoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
 def _decoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
     """From COCO's objects, so that both read strings; pycocotools can only decode to new memory."""
     coco = runs.pycocotools()
-    rles, out = masks.to_coco_batch(batch), np.zeros_like(batch)
+    rles, out = apart(lambda: masks.to_coco_batch(batch)), np.zeros_like(batch)
 
     def one_by_one(decode: Any) -> Any:
         def work() -> None:

@@ -1,7 +1,7 @@
 """Rows of the suite ``kernels`` for k-means: whole runs as users run them, steps of a stream, and how good these are."""
 
 import time
-from statistics import median
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,10 @@ from framesift.features.matrix import Matrix
 from framesift.selection import kmeans as our_kmeans
 from framesift_kernels import load
 
+from . import metrics
+from .inputs import kinds, vectors
 from .peers import clustering
+from .workers import Took, apart
 
 if TYPE_CHECKING:
     from .kernels import Bench
@@ -22,27 +25,13 @@ _ITERATIONS = 25
 _BATCH = 1024
 
 
-def vectors(kind: str, n: int, d: int) -> Any:
-    """float32 rows: uniform; 300 clusters of very different sizes; a slow drift in few dimensions, like video."""
-    rng = np.random.default_rng(1)
-    if kind == "uniform":
-        return rng.random((n, d), np.float32)
-    noise = rng.normal(size=(n, d)).astype(np.float32)
-    if kind == "clustered":
-        share = 1 / np.arange(1, 301)
-        centers = 2 * rng.normal(size=(300, d)).astype(np.float32)
-        return centers[rng.choice(300, n, p=share / share.sum())] + np.float32(0.3) * noise
-    walk = rng.normal(size=(n, 8)).astype(np.float32).cumsum(axis=0) / 30
-    return (walk @ rng.normal(size=(8, d)) + 0.05 * noise).astype(np.float32)
-
-
 def means_rows(bench: "Bench", size: str) -> None:
     """All of them."""
     n, d, k = _SIZES[size]
-    for kind in ("uniform", "clustered", "drift"):
+    for kind in kinds(size):
         _lloyd(bench, kind, n, d, k)
     _mini_batches(bench, n, d, k)
-    for kind in ("uniform", "clustered", "drift"):
+    for kind in kinds(size):
         _nested(bench, kind, n, d, k)
 
 
@@ -60,26 +49,28 @@ def _lloyd(bench: "Bench", kind: str, n: int, d: int, k: int) -> None:
     init = _start(x, k)
     faiss = clustering.faiss()
     fits = {
-        "framesift": lambda x, init, n: fs.kmeans(x, k, init=init, tol=0, max_iter=n),
+        "framesift": lambda x, init, n: (
+            fs.kmeans(x, k, init=init, tol=0, max_iter=n, device=bench.device).centers
+        ),
         f"scikit-learn lloyd ({clustering.blas('scipy')})": clustering.scikit_learn("lloyd"),
         "scikit-learn elkan": clustering.scikit_learn("elkan"),
         f"faiss ({clustering.blas('faiss')})": faiss,
     }
-    took: dict[str, list[float]] = {name: [] for name, fit in fits.items() if fit}
-    for _ in range(bench.repeats + 1):
-        for name, seconds in took.items():
-            fit = fits[name]
-            assert fit is not None
-            began = time.perf_counter()
-            fit(x, init, _ITERATIONS)
-            seconds.append((time.perf_counter() - began) / _ITERATIONS)
-    case = f"k-means iteration {n}x{d}, k={k}, {kind}"
-    bench.measurements += [
-        {"case": case, "program": name, "seconds": s} for name, seconds in took.items() for s in seconds[1:]
-    ]
-    mine = median(took.pop("framesift")[1:])
-    for name, seconds in took.items():
-        bench.note(case, mine, name, median(seconds[1:]), 2 * n * d * k / bench.flops)
+    bench.compare(
+        f"k-means iteration {n}x{d}, k={k}, {kind}",
+        2 * n * d * k / bench.flops,
+        {name: _run(fit, x, init) if fit else None for name, fit in fits.items()},
+        lambda centers: {"inertia": metrics.inertia(x, centers)},
+    )
+
+
+def _run(fit: clustering.Lloyd, x: Any, init: Any) -> Callable[[], Took]:
+    def timed() -> Took:
+        began = time.perf_counter()
+        centers = fit(x, init, _ITERATIONS)
+        return Took((time.perf_counter() - began) / _ITERATIONS, np.asarray(centers))
+
+    return timed
 
 
 def _mini_batches(bench: "Bench", n: int, d: int, k: int) -> None:
@@ -88,38 +79,42 @@ def _mini_batches(bench: "Bench", n: int, d: int, k: int) -> None:
     rows = min(_BATCH, n)
     labels, sqdist = np.empty(rows, np.int32), np.empty(rows, np.float32)
 
-    def ours() -> None:
+    def ours() -> Took:
+        began = time.perf_counter()
         centers = init
         for start in range(0, n - rows + 1, rows):
             centers = our_kmeans._step(x[start : start + rows], centers, kernels, labels, sqdist)
+        return Took((time.perf_counter() - began) / (n // rows), centers)
 
-    steps = n // rows
-    took: list[float] = []
-    theirs: list[float] = []
-    for _ in range(bench.repeats + 1):
-        began = time.perf_counter()
-        ours()
-        took.append((time.perf_counter() - began) / steps)
+    def theirs() -> Took:
         began = time.perf_counter()
         fitted = clustering.mini_batch(x, init, rows, 1)
-        theirs.append((time.perf_counter() - began) / fitted.n_steps_)
-    case = f"k-means mini-batch {rows}x{d}, k={k}"
-    bench.note(case, median(took[1:]), "MiniBatchKMeans", median(theirs[1:]), 2 * rows * d * k / bench.flops)
+        return Took((time.perf_counter() - began) / fitted.n_steps_, fitted.cluster_centers_)
+
+    bench.compare(
+        f"k-means mini-batch {rows}x{d}, k={k}",
+        2 * rows * d * k / bench.flops,
+        {"framesift": ours, "MiniBatchKMeans": theirs},
+        lambda centers: {"inertia": metrics.inertia(x, centers)},
+    )
 
 
 def _nested(bench: "Bench", kind: str, n: int, d: int, k: int) -> None:
     """What a stream gets, nested batches of a sample, beside Lloyd's iterations over all rows from the same seeds."""
     x, kernels = vectors(kind, n, d), load("cpu")
-    rng = np.random.Generator(np.random.Philox(0))
-    began = time.perf_counter()
-    nested = our_kmeans.cluster(Matrix(x, "x", 4096), k, rng, kernels)
-    middle = time.perf_counter()
-    whole = fs.kmeans(x, k)
-    ended = time.perf_counter()
-    ratio = nested.inertia / whole.inertia
+
+    def both() -> tuple[float, float, float]:
+        rng = np.random.Generator(np.random.Philox(0))
+        began = time.perf_counter()
+        nested = our_kmeans.cluster(Matrix(x, "x", 4096), k, rng, kernels)
+        middle = time.perf_counter()
+        whole = fs.kmeans(x, k)
+        return middle - began, time.perf_counter() - middle, nested.inertia / whole.inertia
+
+    nested_s, whole_s, ratio = apart(both)
     bench.measurements.append(
         {"case": "inertia of nested batches over Lloyd's", "kind": kind, "ratio": ratio}
     )
     case = f"k-means nested batches {n}x{d}, k={k}, {kind}: inertia {ratio:.4f} of Lloyd's"
     floor = 2 * n * d * k / bench.flops
-    bench.note(case, middle - began, "then Lloyd's over all rows", ended - middle, floor)
+    bench.note(case, nested_s, "then Lloyd's over all rows", whole_s, floor)

@@ -9,7 +9,7 @@ import framesift as fs
 from .peers import mundig, neighbours
 
 if TYPE_CHECKING:
-    from .kernels import Bench
+    from .cases import Bench
 
 _ROWS = {"tiny": (1000, 16, 5), "small": (40_000, 128, 20), "full": (40_000, 128, 20)}
 _PRODUCT = {"tiny": (1000, 16, 20), "small": (50_000, 128, 1000), "full": (50_000, 128, 1000)}

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import exp, log
 from pathlib import Path
@@ -21,7 +21,8 @@ from framesift.video.references import reference_reader
 
 from . import clips, ours
 from .peers import ffmpeg
-from .record import alternate, middle
+from .record import Run, alternate, shared
+from .results import Settings, by, middle_of
 
 MODES = ("exact", "fast", "coarse", "keyframes")
 PICKS = (20, 100)
@@ -36,8 +37,21 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 
-def run(size: str) -> tuple[list[Row], list[Row]]:
-    """Raw measurements, and a row for each clip and way of choosing.
+def measure(settings: Settings) -> list[Row]:
+    """Of each clip whole indexing processes in each mode, in turn with ffmpeg; and what the frames chosen are worth."""
+    size = settings.size
+    one = alternate({"framesift": ours.index(clips.noisy(64, 64, 1), _threads())}, _REPEATS[size])
+    measurements = [{"clip": "(one frame)", "program": name, **asdict(r)} for name in one for r in one[name]]
+    for path in shared(_material(size)):
+        longer = path if size == "tiny" else clips.repeated(path, _LONGER[size])
+        for program, runs in _wall(longer, size).items():
+            measurements += [{"clip": path.name, "program": program, **asdict(run)} for run in runs]
+        measurements += [{"clip": path.name, **found} for found in _quality(path)]
+    return measurements
+
+
+def rows(measurements: list[Row]) -> list[Row]:
+    """A row for each clip and way of choosing.
 
     ``/ ffmpeg`` and ``x exact`` are wall clocks of whole indexing processes, the start-up taken off ours (one tiny
     frame indexed), over ffmpeg's and exact's; ``decoding`` is the time of decoding alone, over that of all frames.
@@ -45,20 +59,16 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     frame of the video to the nearest of n chosen ones, between thumbnails decoded exactly) and ``mean n`` are over
     those of the greedy coreset of all frames; every mode chooses by the same greedy coreset of its frames.
     """
-    measured, rows = [], []
-    start_up = _wall({"one": ours.index(clips.noisy(64, 64, 1), _threads())}, _REPEATS[size])["one"]
-    for path in _material(size):
-        timed = _speed(path if size == "tiny" else clips.repeated(path, _LONGER[size]), size, start_up)
-        found = _quality(path)
-        measured += [
-            {"clip": path.name, "start_up_s": start_up, **timed.get(r["mode"], {}), **r} for r in found
-        ]
-    names = list(dict.fromkeys(row["mode"] for row in measured))
-    for clip in dict.fromkeys(row["clip"] for row in measured):
-        rows += [_shown(row) for row in measured if row["clip"] == clip]
-    if len({row["clip"] for row in rows}) > 1:
-        rows += [_geometric_mean(name, [row for row in rows if row["mode"] == name]) for name in names]
-    return measured, rows
+    wall = {at: middle_of(runs, "wall_s") for at, runs in by(measurements, "clip", "program").items()}
+    start_up = wall["(one frame)", "framesift"]
+    found = [
+        {**_speed(row["clip"], row["mode"], wall, start_up), **row} for row in measurements if "mode" in row
+    ]
+    shown = [_shown(row) for row in found]
+    if len({row["clip"] for row in found}) > 1:
+        modes = dict.fromkeys(row["mode"] for row in found)
+        shown += [_geometric_mean(name, [row for row in shown if row["mode"] == name]) for name in modes]
+    return shown
 
 
 def _threads() -> int:
@@ -74,22 +84,21 @@ def _material(size: str) -> list[Path]:
 # Speed ------------------------------------------------------------------------------------------------------------
 
 
-def _wall(commands: dict[str, list[str]], repeats: int) -> dict[str, float]:
-    return {name: middle(runs, "wall_s") for name, runs in alternate(commands, repeats).items()}
-
-
-def _speed(path: Path, size: str, start_up: float) -> dict[str, Row]:
-    commands = {mode: ours.index(path, _threads(), mode) for mode in MODES}
+def _wall(path: Path, size: str) -> dict[str, list[Run]]:
+    commands = {f"framesift {mode}": ours.index(path, _threads(), mode) for mode in MODES}
     if (peer := ffmpeg.decode(path, _threads())) is not None:
         commands["ffmpeg"] = peer
-    wall = _wall(commands, _REPEATS[size])
-    net = {mode: wall[mode] - start_up for mode in MODES}
-    found: dict[str, Row] = {}
-    for mode in MODES:
-        found[mode] = {"wall_s": wall[mode], "x exact": net["exact"] / net[mode] if net[mode] > 0 else None}
-        if "ffmpeg" in wall:
-            found[mode] |= {"ffmpeg_s": wall["ffmpeg"], "/ ffmpeg": net[mode] / wall["ffmpeg"]}
-    return found
+    return alternate(commands, _REPEATS[size], warm_up=int(size != "tiny"))
+
+
+def _speed(clip: str, mode: str, wall: dict[tuple[Any, ...], float], start_up: float) -> Row:
+    if (clip, f"framesift {mode}") not in wall:
+        return {}
+    exact, net = (wall[clip, f"framesift {name}"] - start_up for name in ("exact", mode))
+    row: Row = {"x exact": exact / net if net > 0 else None}
+    if (clip, "ffmpeg") in wall:
+        row["/ ffmpeg"] = net / wall[clip, "ffmpeg"]
+    return row
 
 
 # Quality ----------------------------------------------------------------------------------------------------------

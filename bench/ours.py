@@ -1,21 +1,50 @@
 """framesift as its users run it."""
 
+import atexit
+import shutil
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 _SCRIPT = """
 import shutil, sys
 shutil.rmtree(sys.argv[1], ignore_errors=True)
 {before}
-from framesift_cli.main import run
-sys.exit(run(["index", "--store", *sys.argv[1:], "--quiet"]))
+sys.argv = ["framesift", "index", "--quiet", "--store", *sys.argv[1:]]
+from framesift_cli.main import main
+main()
 """
 # What measures a frame does nothing: what is left is decoding the same segments, start-up and an empty store.
 _UNTOUCHED = """
 from framesift.measure import Meter
 Meter.measure = lambda self, frame, thumbnail: (0.0, 0)
 """
+
+
+def select(path: Path, n: int, out: Path, seed: int, *, method: str, decode: str) -> list[str]:
+    """Command that does the whole job: *n* pictures of *path* into *out*, and selection.json."""
+    options = ["--method", method, "--seed", str(seed), "--decode", decode, "--at-most", "--quiet"]
+    return [
+        sys.executable,
+        "-m",
+        "framesift_cli",
+        "select",
+        str(path),
+        "-n",
+        str(n),
+        "--out",
+        str(out),
+        *options,
+    ]
+
+
+@cache
+def _store() -> Path:
+    """Where this process has stores written; gone with it."""
+    folder = tempfile.mkdtemp(prefix="framesift-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder, "store")
 
 
 def index(
@@ -25,7 +54,7 @@ def index(
 
     With *untouched*, no pixel is looked at.
     """
-    store = Path(tempfile.gettempdir(), "framesift-bench-store")
+    store = _store()
     script = _SCRIPT.format(before=_UNTOUCHED if untouched else "")
     options = [*([] if decode == "exact" else ["--decode", decode]), *(["--color"] if color else [])]
     return [sys.executable, "-c", script, str(store), str(path), "--threads", str(threads), *options]

@@ -55,9 +55,8 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
                     began = time.process_time()
                     expected, their_likelihood = theirs(y)
                     theirs_s.append(time.process_time() - began)
-            raw += [{"path": name, "framesift_s": s} for s in ours_s] + [
-                {"path": name, "statsmodels_s": s} for s in theirs_s
-            ]
+            raw += [{"path": name, "program": "framesift", "cpu_s": s} for s in ours_s]
+            raw += [{"path": name, "program": "statsmodels", "cpu_s": s} for s in theirs_s]
             row: Row = {"path": name, "framesift ms": 1000 * min(ours_s)}
             if theirs is not None:
                 row |= {

@@ -19,7 +19,7 @@ from .peers import pose
 Row = dict[str, Any]
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
-_PICKS = {"tiny": (5, 10), "small": (20, 50), "full": (20, 50)}
+_PICKS = {"tiny": (5,), "small": (20, 50), "full": (20, 50)}
 _SEEDS = {"tiny": 1, "small": 3, "full": 10}
 _CLIPS = (
     "m3v1mp4.mp4",

@@ -1,19 +1,37 @@
 """Measuring a program in a fresh process, and writing down what was measured where."""
 
+import atexit
 import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
-_PEERS = ("decord", "scikit-learn", "faiss-cpu", "lightly-mundig", "pycocotools", "labelformat")
+T = TypeVar("T")
+OURS = "framesift"
+"""Name of ours among the programs; variants of it begin with it."""
+_PEERS = (
+    "opencv-python-headless",
+    "decord",
+    "scikit-learn",
+    "faiss-cpu",
+    "lightly-mundig",
+    "apricot-select",
+    "submodlib-py",
+    "pycocotools",
+    "labelformat",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +43,6 @@ class Run:
     peak_rss_bytes: int
 
 
-# A process inherits the peak memory of the one that starts it, so a small one starts what is measured.
-_LAUNCHER = """
-import json, os, sys, time
-began = time.perf_counter()
-process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
-_, status, usage = os.wait4(process, 0)
-wall_s = time.perf_counter() - began
-with open(int(sys.argv[1]), "w") as file:
-    code = os.waitstatus_to_exitcode(status)
-    json.dump([code, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss], file)
-"""
-
-
 def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
     """Run *command* to its end; its output is kept from the terminal.
 
@@ -46,32 +51,94 @@ def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
     RuntimeError
         It failed; with the end of what it printed.
     """
-    readable, writable = os.pipe()
-    with open(readable) as told:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(writable), *command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            pass_fds=[writable],
-            env={**{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}, **(env or {})},
-            check=False,
+    launcher = _launcher()
+    assert launcher.stdin is not None
+    assert launcher.stdout is not None
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    launcher.stdin.write(json.dumps({"command": list(command), "env": {**inherited, **(env or {})}}) + "\n")
+    launcher.stdin.flush()
+    found = json.loads(launcher.stdout.readline())
+    if found["returncode"]:
+        raise RuntimeError(
+            f"{' '.join(command)} failed with {found['returncode']}:\n{found['output'][-2000:]}"
         )
-        os.close(writable)
-        text = told.read()
-    code, wall_s, cpu_s, peak = json.loads(text) if text else (done.returncode, 0.0, 0.0, 0)
-    if code or not text:
-        raise RuntimeError(f"{' '.join(command)} failed with {code}:\n{done.stdout.decode()[-2000:]}")
-    return Run(wall_s, cpu_s, peak * (1 if sys.platform == "darwin" else 1024))
+    return Run(found["wall_s"], found["cpu_s"], found["peak_rss_bytes"])
 
 
-def alternate(commands: dict[str, Sequence[str]], repeats: int) -> dict[str, list[Run]]:
-    """Run the commands in turn, *repeats* rounds after one that does not count."""
+@cache
+def _launcher() -> subprocess.Popen[str]:
+    path = Path(__file__).with_name("launcher.py")
+    launcher = subprocess.Popen(
+        [sys.executable, "-I", "-S", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    atexit.register(_stop, launcher)
+    return launcher
+
+
+def _stop(launcher: subprocess.Popen[str]) -> None:
+    assert launcher.stdin is not None
+    assert launcher.stdout is not None
+    launcher.stdin.close()
+    launcher.stdout.close()
+    launcher.wait()
+
+
+Command = Sequence[str] | Callable[[int], Sequence[str]]
+"""What is run; or what says what is run in a turn, for commands that depend on it (a seed)."""
+
+_ends_at: ContextVar[float] = ContextVar("ends_at", default=inf)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Let repeats end after *seconds* of the clock: then everything is measured once, and no more than that."""
+    token = _ends_at.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+def shared(cases: Sequence[T]) -> Iterator[T]:
+    """The cases, each with its share of the time there is: the first must not have it all."""
+    began, ends_at = time.monotonic(), _ends_at.get()
+    try:
+        for number, case in enumerate(cases, 1):
+            _ends_at.set(began + (ends_at - began) * number / len(cases))
+            yield case
+    finally:
+        _ends_at.set(ends_at)
+
+
+def turns(repeats: int, warm_up: int = 1) -> Iterator[int]:
+    """Numbers of the turns: below 0 those that do not count, then 0, and more while there is time (see `within`)."""
+    yield from range(-warm_up, 1)
+    for turn in range(1, repeats):
+        if time.monotonic() > _ends_at.get():
+            return
+        yield turn
+
+
+def alternate(commands: Mapping[str, Command], repeats: int, *, warm_up: int = 1) -> dict[str, list[Run]]:
+    """Run the commands in turn, each in a fresh process: *repeats* rounds after *warm_up* that do not count.
+
+    A peer that fails (anything but framesift) is left out, with its reason on stderr.
+    """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
-    for turn in range(repeats + 1):
-        for name, command in commands.items():
-            run = measure(command)
-            if turn:
+    if time.monotonic() > _ends_at.get():  # programs and caches are warm by then
+        warm_up = 0
+    for turn in turns(repeats, warm_up):
+        for name in list(runs):
+            command = commands[name]
+            try:
+                run = measure(command(turn) if callable(command) else command)
+            except RuntimeError as e:
+                if name.startswith(OURS):
+                    raise
+                print(f"{name} is left out: {e}", file=sys.stderr)
+                del runs[name]
+                continue
+            if turn >= 0:
                 runs[name].append(run)
     return runs
 
@@ -90,12 +157,20 @@ class Machine:
     system: str
     versions: dict[str, str]
     commit: str
+    commit_time: str
 
     @staticmethod
     @cache
     def here() -> "Machine":
         """This machine."""
-        return Machine(_cpu(), os.cpu_count() or 1, platform.platform(), _versions(), _commit())
+        return Machine(
+            _cpu(),
+            os.cpu_count() or 1,
+            platform.platform(),
+            _versions(),
+            _describe(),
+            _git("show", "-s", "--format=%cI"),
+        )
 
     def __str__(self) -> str:
         packages = ", ".join(f"{name} {number}" for name, number in self.versions.items())
@@ -118,7 +193,7 @@ def _cpu() -> str:
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for package in ("framesift", "av", "numpy", "numba", "zarr", "opencv-python-headless", *_PEERS):
+    for package in ("framesift", "av", "numpy", "numba", "zarr", *_PEERS):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -126,29 +201,14 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str:
+def _describe() -> str:
+    return _git("describe", "--always", "--dirty", "--exclude=*")
+
+
+def _git(*arguments: str) -> str:
     here = Path(__file__).parent
-    found = subprocess.run(
-        ["git", "-C", here, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
+    try:
+        found = subprocess.run(["git", "-C", here, *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
     return found.stdout.strip()
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Rows of equal keys as aligned text."""
-    if not rows:
-        return "(nothing)"
-    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if at == 0 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in cells
-    ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from . import clips, ours
-from .record import alternate, middle
+from .record import alternate
+from .results import Settings, by, middle_of
 
 _REPEATS = {"tiny": 1, "small": 9, "full": 25}
 
 Row = dict[str, Any]
 
 
-def run(size: str) -> tuple[list[Row], list[Row]]:
-    """Raw measurements, and a row a command: wall clock and processor time of whole processes, run in turn.
-
-    Two clips of one frame, isolated and not, tell what a worker process costs.
-    """
+def measure(settings: Settings) -> list[Row]:
+    """Whole processes, run in turn. Two clips of one frame, isolated and not, tell what a worker process costs."""
     one = clips.noisy(64, 64, 1)
     with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
         for name in ("a", "b"):
@@ -33,10 +31,19 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
             "index two clips, --no-isolate": [*two, "--no-isolate"],
             "index two clips, --isolate": [*two, "--isolate"],
         }
-        runs = alternate(commands, _REPEATS[size])
-    raw = [{"command": name, **asdict(r)} for name, found in runs.items() for r in found]
-    rows = [
-        {"command": name, "ms": 1000 * middle(found, "wall_s"), "cpu ms": 1000 * middle(found, "cpu_s")}
-        for name, found in runs.items()
+        runs = alternate(commands, _REPEATS[settings.size], warm_up=int(settings.size != "tiny"))
+    return [{"command": name, **asdict(run)} for name, found in runs.items() for run in found]
+
+
+def rows(measurements: list[Row]) -> list[Row]:
+    """A row a command: wall clock, half of its range, and processor time."""
+    return [
+        {
+            "command": command,
+            "ms": 1000 * middle_of(found, "wall_s"),
+            "±": 500 * (max(r["wall_s"] for r in found) - min(r["wall_s"] for r in found)),
+            "cpu ms": 1000 * middle_of(found, "cpu_s"),
+            "peak MB": middle_of(found, "peak_rss_bytes") / 2**20,
+        }
+        for (command,), found in by(measurements, "command").items()
     ]
-    return raw, rows

@@ -1,18 +1,24 @@
-"""k-means of scikit-learn and faiss, from given centres."""
+"""k-means of scikit-learn and faiss, from given centres, to centres."""
 
 import warnings
 from collections.abc import Callable
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from ..workers import apart
 
+
+@cache
 def blas(library: str) -> str:
     """What OpenBLAS takes this processor for, in the copy that *library* brings."""
+    return "not installed" if find_spec(library) is None else str(apart(partial(_blas, library)))
+
+
+def _blas(library: str) -> str:
     from threadpoolctl import threadpool_info
 
-    if find_spec(library) is None:
-        return "not installed"
     import_module("scipy.linalg" if library == "scipy" else library)
     found = [i["architecture"] for i in threadpool_info() if library in i["filepath"] and "architecture" in i]
     return found[0] if found else "unknown BLAS"
@@ -29,7 +35,10 @@ def scikit_learn(algorithm: str) -> Lloyd:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return KMeans(len(centers), init=centers, n_init=1, max_iter=n, tol=0, algorithm=algorithm).fit(x)
+            fitted = KMeans(len(centers), init=centers, n_init=1, max_iter=n, tol=0, algorithm=algorithm).fit(
+                x
+            )
+        return fitted.cluster_centers_
 
     return fit
 
@@ -44,7 +53,7 @@ def faiss() -> Lloyd | None:
 
         found = faiss.Kmeans(x.shape[1], len(centers), niter=n, max_points_per_centroid=len(x))
         found.train(x, init_centroids=centers)
-        return found
+        return found.centroids
 
     return fit
 

@@ -1,4 +1,4 @@
-"""The ffmpeg program: decoding and nothing else."""
+"""The ffmpeg program: decoding and nothing else, and dumps of frames."""
 
 import shutil
 from pathlib import Path
@@ -10,3 +10,12 @@ def decode(path: Path, threads: int) -> list[str] | None:
     if program is None:
         return None
     return [program, "-v", "error", "-threads", str(threads), "-i", str(path), "-an", "-f", "null", "-"]
+
+
+def dump(path: Path, pattern: Path, step: int, options: tuple[str, ...]) -> list[str] | None:
+    """Command that writes every *step*-th frame to files named by *pattern*; None where ffmpeg is not installed."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        return None
+    every = ["-vf", f"select=not(mod(n\\,{step}))", "-fps_mode", "passthrough"] if step > 1 else []
+    return [program, "-v", "error", "-i", str(path), "-an", *every, *options, str(pattern)]

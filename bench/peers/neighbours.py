@@ -1,6 +1,7 @@
 """Exact nearest neighbours of faiss, and lightly-mundig's typicality."""
 
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -23,15 +24,19 @@ def faiss_flat() -> Nearest | None:
 
 
 def faiss_search(x: Any) -> Nearest | None:
-    """Search an index made once; None where it is not installed."""
+    """Search an index made once, by the first call; None where it is not installed."""
     if find_spec("faiss") is None:
         return None
-    import faiss
 
-    index = faiss.IndexFlatL2(x.shape[1])
-    index.add(x)
-    found: Nearest = index.search
-    return found
+    @cache
+    def index() -> Any:
+        import faiss
+
+        made = faiss.IndexFlatL2(x.shape[1])
+        made.add(x)
+        return made
+
+    return lambda queries, k: index().search(queries, k)
 
 
 def typicality() -> Nearest | None:

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 
-@numba.njit(parallel=True, fastmath=True)
+@numba.njit(parallel=True, fastmath=True, cache=True)
 def _sweep(x: Any, n: int, sqdist: Any, picks: Any, high: Any, at: Any) -> None:
     parts = len(high)
     for pick in range(1, n):

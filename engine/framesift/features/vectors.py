@@ -1,5 +1,6 @@
 """Rows of numbers that may exceed memory, read block by block."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -179,3 +180,7 @@ def in_calls(kernels: Kernels, function: Callable[[slice], T], n: int, block: in
 @cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count_threads(None), thread_name_prefix="framesift-vectors")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has the pool, but none of its threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)

@@ -1,0 +1,152 @@
+"""What the rows of suite ``kernels`` are made of: a case, what it takes at least, and the programs that do it."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import rooflines
+from .record import OURS
+from .results import by, middle_of, spread_of
+from .workers import Judge, Took, Work, apart, calls
+
+Row = dict[str, Any]
+ITERATIONS = 10
+
+
+class Bench:
+    """Runs ours and peers in turn and keeps what they took.
+
+    Each row: the middle of some runs of ours and of a peer's, how many times faster ours is, and what share of the
+    machine's roofline it reaches (`rows`).
+
+    Parameters
+    ----------
+    repeats
+        Calls that count, after one that does not.
+    device
+        Where ours runs; the rooflines are the processor's.
+    """
+
+    def __init__(self, repeats: int, device: str = "cpu") -> None:
+        self.repeats = repeats
+        self.device = device
+        self.flops, self.bandwidth = apart(lambda: (rooflines.flops(), rooflines.bandwidth()))
+        self.measurements: list[Row] = [
+            {"case": "roofline", "gflops": self.flops / 1e9, "gb_per_s": self.bandwidth / 1e9}
+        ]
+
+    def compare(
+        self,
+        case: str,
+        floor_s: float,
+        programs: dict[str, Work | None],
+        judge: Judge | None = None,
+    ) -> None:
+        """Time the programs in turn, each in a process of its own; ``framesift`` is ours, None is not installed.
+
+        *floor_s* is what the roofline allows. *judge* turns what a program returned into figures, the same for all;
+        it is asked once a program, in the program's process. A program that returns `workers.Took` says itself what of its time counts.
+        """
+        found = calls(programs, self.repeats, judge=judge)
+        for name, made in found.items():
+            for call in made:
+                row = {
+                    "case": case,
+                    "program": name,
+                    "wall_s": call.wall_s,
+                    "cpu_s": call.cpu_s,
+                    "extra_rss_bytes": call.extra_rss_bytes,
+                    **self._floor(floor_s),
+                }
+                self.measurements.append(row | (call.judged or {}))
+
+    def note(self, case: str, mine: float, peer: str, theirs: float, floor_s: float) -> None:
+        """Write down seconds of ours and of a peer that were measured otherwise."""
+        for program, seconds in ((OURS, mine), (peer, theirs)):
+            self.measurements.append(
+                {"case": case, "program": program, "wall_s": seconds, **self._floor(floor_s)}
+            )
+
+    def on_device(self, work: Callable[..., Any], *arrays: Any) -> Work | None:
+        """*work* on arrays that are on the device already: its time without the way there; None on the processor."""
+        if self.device == "cpu":
+            return None
+        there: list[Any] = []
+
+        def timed() -> Took:
+            import cupy
+
+            if not there:
+                there.extend(cupy.asarray(array) for array in arrays)
+            cupy.cuda.Device().synchronize()
+            began = time.perf_counter()
+            answer = work(*there)
+            cupy.cuda.Device().synchronize()
+            return Took(time.perf_counter() - began, answer)
+
+        return timed
+
+    def _floor(self, floor_s: float) -> Row:
+        return {"floor_s": floor_s} if self.device == "cpu" else {}
+
+
+def rows(measurements: list[Row]) -> list[Row]:
+    """A row a case and peer; ``±`` is half of the range of ours over its median, quality is ours over the peer's."""
+    cases: dict[str, dict[str, list[Row]]] = {}
+    for (case, program), found in by(measurements, "case", "program").items():
+        cases.setdefault(case, {})[program] = found
+    shown = []
+    for case, programs in cases.items():
+        own = programs[OURS]
+        for peer, theirs in {name: made for name, made in programs.items() if name != OURS}.items():
+            shown.append(_row(case, own, peer, theirs))
+        if len(programs) == 1:
+            shown.append(_row(case, own, "(none)", []))
+    return shown
+
+
+def _row(case: str, own: list[Row], peer: str, theirs: list[Row]) -> Row:
+    mine, other = middle_of(own, "wall_s"), middle_of(theirs, "wall_s")
+    noise = spread_of(own, "wall_s")
+    row = {
+        "case": case,
+        "framesift ms": 1e3 * mine,
+        "±": "" if math.isnan(noise) else f"{100 * noise:.0f} %",
+        "peer": peer,
+        "peer ms": 1e3 * other,
+        "times faster": other / mine,
+        "roofline": own[0].get("floor_s", math.nan) / mine,
+    }
+    extra = middle_of(own, "extra_rss_bytes")
+    if "passes" in own[0]:
+        row["passes"] = own[0]["passes"]
+    for name in ("inertia", "radius", "mean_distance", "sum_left"):
+        if name in own[0] and theirs and name in theirs[0]:
+            row[name] = own[0][name] / theirs[0][name]
+    if not math.isnan(extra):
+        row["extra MB"] = extra / 2**20
+        row["peer MB"] = middle_of(theirs, "extra_rss_bytes") / 2**20
+    return {
+        name: "" if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()
+    }
+
+
+def iteration(fit: Callable[[Any, Any, int], Any], x: Any, init: Any) -> Callable[[], Took]:
+    """Seconds an iteration: the longer fit less the shorter; and the centres of the longer.
+
+    Where that drowns in what else the machine does, the longer fit over its iterations: an upper bound.
+    """
+
+    def timed() -> Took:
+        took = []
+        for n in (1, 1 + ITERATIONS):
+            began = time.perf_counter()
+            centers = fit(x, init, n)
+            took.append(time.perf_counter() - began)
+        more = (took[1] - took[0]) / ITERATIONS
+        return Took(more if more > 0 else took[1] / (1 + ITERATIONS), np.asarray(centers))
+
+    return timed

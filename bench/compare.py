@@ -1,0 +1,129 @@
+"""What got slower or bigger from one result to another, and what is within the noise."""
+
+import math
+from statistics import median, pstdev
+from typing import Any
+
+from .results import Key, Result, geometric_mean, is_peer, kind, series, spread
+
+Row = dict[str, Any]
+_LEAST = {"time": 0.03, "memory": 0.02, "quality": 0.01, "size": 0.0}
+"""Below this nothing is called a change, however small the spread of a few runs happens to be."""
+_UNKNOWN = 0.15
+"""Noise of a time that was measured once."""
+_WORSE = {"time": "slower", "memory": "bigger", "size": "bigger", "quality": "worse"}
+_BETTER = {"time": "faster", "memory": "smaller", "size": "smaller", "quality": "better"}
+
+
+def compare(a: dict[str, Result], b: dict[str, Result]) -> list[Row]:
+    """A row for each figure of ours in both: medians, B over A, noise and verdict.
+
+    Times are divided by what the peers' took in B over A: they did not change, so that is the machine (its load, its
+    clock). The noise is the largest of the spread within A, that within B and, for times, how far the peers are apart
+    in this.
+    """
+    rows = []
+    for suite in a:
+        if suite in b:
+            rows += _suite(suite, a[suite], b[suite])
+    order = {"slower": 0, "bigger": 0, "worse": 0, "faster": 1, "smaller": 1, "better": 1}
+    return sorted(rows, key=lambda row: (order.get(row["verdict"], 2), -abs(math.log(row["B / A"]))))
+
+
+def _suite(suite: str, a: Result, b: Result) -> list[Row]:
+    before, after = series(a.measurements), series(b.measurements)
+    drift, apart = machine_drift(before, after)
+    rows = []
+    for (key, name), values in before.items():
+        others = after.get((key, name))
+        if is_peer(key) or others is None or not median(values) or not median(others):
+            continue
+        what = kind(name)
+        ratio = median(others) / median(values) / (drift if what == "time" else 1)
+        noise = _noise(what, values, others, apart)
+        rows.append(
+            {
+                "suite": suite,
+                "what": label(key),
+                "figure": name,
+                "A": median(values),
+                "B": median(others),
+                "B / A": ratio,
+                "noise": f"±{100 * noise:.0f} %",
+                "verdict": _verdict(what, ratio, noise),
+            }
+        )
+    return rows
+
+
+def _noise(what: str, a: list[float], b: list[float], apart: float) -> float:
+    spreads = [found for found in (spread(a), spread(b)) if not math.isnan(found)]
+    least = _LEAST[what]
+    if what == "time":
+        least = max(least, apart, 0 if len(spreads) == 2 else _UNKNOWN)
+    # Half a range of two runs hides about as much as it shows.
+    return max([least, *(2 * found if what in ("time", "quality") else found for found in spreads)])
+
+
+def _verdict(what: str, ratio: float, noise: float) -> str:
+    if abs(math.log(ratio)) <= math.log1p(noise):
+        return "within the noise" if ratio != 1 else "same"
+    return _WORSE[what] if ratio > 1 else _BETTER[what]
+
+
+def machine_drift(before: dict[Any, list[float]], after: dict[Any, list[float]]) -> tuple[float, float]:
+    """How much longer the peers took, and how far apart they are in that (standard deviation of the logarithm)."""
+    logs = [
+        math.log(median(after[at]) / median(values))
+        for at, values in before.items()
+        if is_peer(at[0]) and at[1] == "wall_s" and at in after and median(values) and median(after[at])
+    ]
+    return (math.exp(median(logs)), pstdev(logs)) if logs else (1.0, 0.0)
+
+
+def notes(a: dict[str, Result], b: dict[str, Result]) -> list[str]:
+    """What has to be known beside the rows: other machines, sizes, and how the machine drifted."""
+    said = []
+    for suite in [name for name in a if name in b]:
+        first, second = a[suite].header, b[suite].header
+        if first["settings"] != second["settings"]:
+            said.append(f"{suite}: the settings differ, {first['settings']} and {second['settings']}.")
+        if any(first["machine"][name] != second["machine"][name] for name in ("cpu", "cores")):
+            said.append(f"{suite}: measured on different machines; only ratios to peers mean something.")
+        drift, apart = machine_drift(series(a[suite].measurements), series(b[suite].measurements))
+        if drift != 1:
+            said.append(
+                f"{suite}: the peers took {drift:.2f}x as long (±{100 * apart:.0f} %); taken out of B / A."
+            )
+    missing = sorted(set(a) ^ set(b))
+    return [*said, *([f"only in one of the two: {', '.join(missing)}."] if missing else [])]
+
+
+def history(runs: list[Result]) -> dict[str, list[tuple[str, float]]]:
+    """Of each suite and kind of figure: (commit, geometric mean of the figures over those of the first commit)."""
+    found: dict[str, list[tuple[str, float]]] = {}
+    ordered = sorted(runs, key=lambda run: (run.header["machine"].get("commit_time", ""), run.header["at"]))
+    for suite in dict.fromkeys(run.suite for run in ordered):
+        mine = [run for run in ordered if run.suite == suite]
+        mine = list({(run.commit, run.header["settings"]["size"]): run for run in mine}.values())
+        same = [run for run in mine if run.header["settings"] == mine[-1].header["settings"]]
+        base = series(same[0].measurements)
+        for run in same:
+            for what, value in _against(base, series(run.measurements)).items():
+                found.setdefault(f"{suite}, {what}", []).append((run.commit, value))
+    return found
+
+
+def _against(base: dict[Any, list[float]], now: dict[Any, list[float]]) -> dict[str, float]:
+    drift, _ = machine_drift(base, now)
+    ratios: dict[str, list[float]] = {}
+    for (key, name), values in base.items():
+        if not is_peer(key) and (key, name) in now and median(values):
+            ratio = median(now[key, name]) / median(values)
+            ratios.setdefault(kind(name), []).append(ratio / drift if kind(name) == "time" else ratio)
+    return {what: geometric_mean(values) for what, values in ratios.items()}
+
+
+def label(key: Key) -> str:
+    """What was measured, in a few words."""
+    return ", ".join(str(value) for _, value in key)

@@ -1,0 +1,47 @@
+"""Vectors and masks that the suites make, with what is known of them."""
+
+from typing import Any
+
+import numpy as np
+
+N_CLUSTERS = 300
+_KINDS = ("uniform", "clustered", "drift")
+
+
+def kinds(size: str) -> tuple[str, ...]:
+    """Of vectors that a case is run on; one is enough to see that it runs."""
+    return _KINDS[1:2] if size == "tiny" else _KINDS
+
+
+def vectors(kind: str, n: int, d: int) -> Any:
+    """float32 rows: uniform; clusters of very different sizes; a slow drift in few dimensions, like video."""
+    rng = np.random.default_rng(1)
+    if kind == "uniform":
+        return rng.random((n, d), np.float32)
+    noise = rng.normal(size=(n, d)).astype(np.float32)
+    if kind == "clustered":
+        share = 1 / np.arange(1, N_CLUSTERS + 1)
+        centers = 2 * rng.normal(size=(N_CLUSTERS, d)).astype(np.float32)
+        return centers[rng.choice(N_CLUSTERS, n, p=share / share.sum())] + np.float32(0.3) * noise
+    walk = rng.normal(size=(n, 8)).astype(np.float32).cumsum(axis=0) / 30
+    return (walk @ rng.normal(size=(8, d)) + 0.05 * noise).astype(np.float32)
+
+
+def blobs(n: int, height: int, width: int) -> Any:
+    """(n, h, w) masks: a round shape with a wavy outline in each, a few percent of the picture."""
+    rng = np.random.default_rng(0)
+    out = np.zeros((n, height, width), np.uint8)
+    y, x = np.mgrid[:height, :width]
+    for mask in out:
+        radius = rng.uniform(0.02, 0.22) * height
+        center_y, center_x = rng.uniform(radius, height - radius), rng.uniform(radius, width - radius)
+        angle = np.arctan2(y - center_y, x - center_x)
+        wave = sum(rng.normal() * np.cos(f * angle + rng.uniform(0, 6)) / f for f in range(2, 9))
+        mask[:] = np.hypot(y - center_y, x - center_x) < radius * (1 + 0.1 * wave)
+    return out
+
+
+def speckle(n: int, height: int, width: int, density: float = 0.02) -> Any:
+    """(n, h, w) masks of single pixels at random, *density* of them set: as many runs as there can be for that area."""
+    rng = np.random.default_rng(5)
+    return (rng.random((n, height, width), np.float32) < density).astype(np.uint8)

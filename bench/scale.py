@@ -1,0 +1,159 @@
+"""Suite ``scale``: cost against length of video, number of videos, rows, picks or clusters, and dimensions."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import framesift as fs
+
+from . import clips, ours
+from .cases import iteration
+from .inputs import vectors
+from .peers import clustering, ffmpeg, plain
+from .record import OURS, Command, alternate, shared
+from .results import Settings, by, middle_of
+from .workers import Work, calls
+
+Row = dict[str, Any]
+_REPEATS = {"tiny": 1, "small": 2, "full": 5}
+_LENGTHS = {"tiny": (60, (1, 2)), "small": (300, (1, 2, 4, 8)), "full": (900, (1, 2, 4, 8, 16, 32))}
+"""Frames of a clip, and how many times over it is indexed."""
+_VIDEOS = {"tiny": (1, 3), "small": (1, 4, 16, 64), "full": (1, 4, 16, 64, 256, 1024)}
+_ROWS = {"tiny": (500, 1000), "small": (12_500, 25_000, 50_000, 100_000), "full": (25_000, 100_000, 400_000)}
+_COUNTS = {"tiny": (5, 10), "small": (25, 50, 100, 200), "full": (50, 100, 200, 400, 800)}
+_DIMENSIONS = {"tiny": (8, 16), "small": (16, 32, 64, 128), "full": (16, 64, 256, 1024)}
+Make = Callable[[Any, int], Work]
+
+
+def measure(settings: Settings) -> list[Row]:
+    """Each at some lengths, counts and sizes, ours and a peer in turn."""
+    measurements = []
+    if settings.device == "cpu":
+        for case, x, commands in shared([*_lengths(settings.size), *_videos(settings.size)]):
+            warm_up = int(settings.size != "tiny" and x == 1)
+            for program, runs in alternate(commands, _REPEATS[settings.size], warm_up=warm_up).items():
+                measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]
+    for case, x, works in _vectors(settings):
+        for program, made in calls(works, _REPEATS[settings.size]).items():
+            measurements += [
+                {"case": case, "program": program, "x": x, "wall_s": call.wall_s, "cpu_s": call.cpu_s}
+                for call in made
+            ]
+    return measurements
+
+
+def rows(measurements: list[Row]) -> list[Row]:
+    """A row a case and program: from where to where, and exponents fitted to the medians.
+
+    Cost is about x to the power of ``slope``, a least-squares fit of the logarithms; ``±`` is its standard error, and
+    ``last`` the slope between the two largest, where what is paid once weighs least. ``memory`` is the slope of the
+    peak memory of whole processes.
+    """
+    shown = []
+    for (case, program), found in by(measurements, "case", "program").items():
+        points = curve(found, "wall_s")
+        (low, _), (high, most) = points[0], points[-1]
+        slope, error = fit(points)
+        row = {"cost of": case, "program": program, "from": low, "to": high, "s at most": most}
+        row |= {"slope": slope, "±": error, "last": fit(points[-2:])[0]}
+        if "peak_rss_bytes" in found[0]:
+            peaks = curve(found, "peak_rss_bytes")
+            row |= {"peak MB": peaks[-1][1] / 2**20, "memory": fit(peaks)[0]}
+        shown.append(row)
+    return shown
+
+
+def curve(found: list[Row], name: str) -> list[tuple[int, float]]:
+    """Median of a result at each x."""
+    return [(x, middle_of(made, name)) for (x,), made in sorted(by(found, "x").items())]
+
+
+def fit(points: list[tuple[int, float]]) -> tuple[float, float]:
+    """Slope of the logarithms and its standard error; that of two points has none, and is 0.
+
+    What took no time that could be measured has no logarithm, and is left out.
+    """
+    points = [point for point in points if point[1] > 0]
+    if len(points) < 2:
+        return math.nan, math.nan
+    x, y = np.log(np.array(points, float)).T
+    x = x - x.mean()
+    slope = float(x @ y / (x @ x))
+    if len(points) < 3:
+        return slope, 0.0
+    left = y - y.mean() - slope * x
+    return slope, math.sqrt(float(left @ left) / (len(points) - 2) / float(x @ x))
+
+
+Case = tuple[str, int, dict[str, Command]]
+
+
+def _lengths(size: str) -> Iterator[Case]:
+    n_frames, times = _LENGTHS[size]
+    width, height = (320, 180) if size == "tiny" else (1280, 720)
+    clip, threads = clips.noisy(width, height, n_frames), os.cpu_count() or 1
+    for many in times:
+        path = clip if many == 1 else clips.repeated(clip, many)
+        commands: dict[str, Command] = {OURS: ours.index(path, threads)}
+        if peer := ffmpeg.decode(path, threads):
+            commands["ffmpeg"] = peer
+        yield "indexing, by frames", many * n_frames, commands
+
+
+def _videos(size: str) -> Iterator[Case]:
+    for many in _VIDEOS[size]:
+        yield "indexing, by videos", many, {OURS: ours.index(clips.short(many), os.cpu_count() or 1)}
+
+
+def _vectors(settings: Settings) -> Iterator[tuple[str, int, dict[str, Work | None]]]:
+    size, device = settings.size, settings.device
+    ranges = [("rows", _ROWS[size]), ("picks", _COUNTS[size]), ("dimensions", _DIMENSIONS[size])]
+    if size == "tiny":
+        ranges = ranges[:1]
+    families: tuple[tuple[str, dict[str, Make]], ...] = (
+        ("k-center", {OURS: partial(_kcenter, device=device), "plain sweep": _sweep}),
+        (
+            "k-means iteration",
+            {OURS: partial(_lloyd, device=device), "scikit-learn lloyd": _scikit_learn},
+        ),
+    )
+    for case, programs in families:
+        for what, values in ranges:
+            for value in values:
+                given = {
+                    "rows": _ROWS[size][-2],
+                    "picks": _COUNTS[size][-2],
+                    "dimensions": _DIMENSIONS[size][-2],
+                }
+                given[what] = value
+                x = vectors("clustered", given["rows"], given["dimensions"])
+                name = "clusters" if what == "picks" and case != "k-center" else what
+                yield (
+                    f"{case}, by {name}",
+                    value,
+                    {program: make(x, given["picks"]) for program, make in programs.items()},
+                )
+
+
+def _kcenter(x: Any, k: int, device: str) -> Work:
+    return lambda: fs.kcenter_greedy(x, k, device=device)
+
+
+def _sweep(x: Any, k: int) -> Work:
+    return lambda: plain.kcenter(x, k)
+
+
+def _lloyd(x: Any, k: int, device: str) -> Work:
+    def fit(x: Any, init: Any, n: int) -> Any:
+        return fs.kmeans(x, k, init=init, tol=0, max_iter=n, device=device).centers
+
+    return iteration(fit, x, x[:k].copy())
+
+
+def _scikit_learn(x: Any, k: int) -> Work:
+    return iteration(clustering.scikit_learn("lloyd"), x, x[:k].copy())

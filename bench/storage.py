@@ -1,0 +1,145 @@
+"""Suite ``storage``: bytes a frame of the store, by array, beside dumps of all frames and the video itself."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import zarr
+from numcodecs import LZ4, Blosc, Zstd
+
+import framesift
+
+from . import clips
+from .peers import ffmpeg
+from .record import measure as measure_process
+from .results import Settings, by
+
+Row = dict[str, Any]
+_SAMPLED = {"tiny": 20, "small": 50, "full": 10**9}
+"""Frames that are written as PNG and JPEG; evenly spaced, and the rest is taken to be like them."""
+_STORE = "store: "
+_CODECS: dict[str, Callable[[Any], bytes]] = {
+    "raw": lambda rows: rows.tobytes(),
+    "zstd 1": lambda rows: Zstd(1).encode(rows),
+    "zstd 9": lambda rows: Zstd(9).encode(rows),
+    "lz4": lambda rows: LZ4().encode(rows),
+    "blosc zstd 3, shuffled": lambda rows: Blosc("zstd", 3, Blosc.SHUFFLE).encode(rows),
+}
+"""What the store's chunks would be by other codecs than the one it has."""
+
+
+def measure(settings: Settings) -> list[Row]:
+    """Bytes of everything that holds a clip's frames."""
+    found = []
+    for path in material(settings.size):
+        n_frames = clips.count(path)
+        sizes = {"video": path.stat().st_size, **_store(path), **_dumps(path, n_frames, settings.size)}
+        with av.open(str(path)) as container:
+            codec = container.streams.video[0].codec_context.codec.canonical_name
+        found += [
+            {"clip": path.name, "codec": codec, "what": what, "n_frames": n_frames, "stored_bytes": n_bytes}
+            for what, n_bytes in sizes.items()
+        ]
+    return found
+
+
+def material(size: str) -> list[Path]:
+    """A clip of every codec, of 1080p with noise and of a screen; and the real ones."""
+    if size == "tiny":
+        return [clips.noisy(320, 180, 60)]
+    coded = [clips.coded(codec, 1280, 720, 200) for codec in clips.CODECS]
+    return [clips.noisy(1920, 1080, 600), clips.screen(1280, 720, 300), *coded, *clips.real()]
+
+
+def rows(measurements: list[Row]) -> list[Row]:
+    """A row a clip, in bytes a frame.
+
+    ``store`` is all files of the index, ``thumbnails`` to ``flags`` its arrays, and ``other`` its metadata, positions
+    and segments. ``PNG`` and ``JPEG`` are dumps of all frames, as ``ffmpeg -i video frames/%d.png`` and ``-qscale:v 1
+    frames/%d.jpg`` write them. ``less`` says how many times less the video with its store takes than the video with
+    such a dump; ``no store`` the same without the store, which is the 70.84 of "Extract Diverse Video Frames" in the
+    documentation of Lightly (https://docs.lightly.ai), on this clip. Rows at the end: what the arrays of all clips
+    would take by other codecs.
+    """
+    shown = [_row(clip, found) for (clip,), found in by(measurements, "clip").items()]
+    return [*shown, *_by_codec(measurements)]
+
+
+def _row(clip: str, found: list[Row]) -> Row:
+    sizes = {row["what"]: row["stored_bytes"] for row in found}
+    n_frames = found[0]["n_frames"]
+    store = sum(n_bytes for what, n_bytes in sizes.items() if what.startswith(_STORE))
+    arrays = {name: sizes.get(_STORE + name, 0) for name in _ARRAYS}
+    video = sizes["video"]
+    each = {
+        "video": video,
+        "store": store,
+        **arrays,
+        "other": store - sum(arrays.values()),
+    }
+    dumps = {name: sizes[name] for name in ("PNG", "JPEG") if name in sizes}
+    return {
+        "clip": clip,
+        "codec": found[0]["codec"],
+        **{name: round(n_bytes / n_frames) for name, n_bytes in {**each, **dumps}.items()},
+        **{f"less {name}": (video + n_bytes) / (video + store) for name, n_bytes in dumps.items()},
+        **{f"no store, {name}": (video + n_bytes) / video for name, n_bytes in dumps.items()},
+    }
+
+
+_ARRAYS = ("thumbnails", "statistics", "content_hash", "flags")
+
+
+def _by_codec(measurements: list[Row]) -> list[Row]:
+    """Thumbnails and statistics of all clips together, by codec."""
+    shown = []
+    for name in _CODECS:
+        found = [row for row in measurements if row["what"].endswith(f", {name}")]
+        n_frames = sum(row["n_frames"] for row in found if row["what"].startswith("thumbnails"))
+        sums = {
+            array: round(
+                sum(row["stored_bytes"] for row in found if row["what"].startswith(array)) / n_frames
+            )
+            for array in _ARRAYS
+        }
+        shown.append({"clip": "arrays of all clips, if by", "codec": name, **sums})
+    return shown
+
+
+def _store(path: Path) -> dict[str, int]:
+    """Bytes of the files of an index, by array; and of its arrays by other codecs."""
+    sizes: dict[str, int] = {}
+    with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
+        store = Path(folder, "store")
+        framesift.index(path, store).close()
+        for file in (file for file in store.rglob("*") if file.is_file()):
+            parts = file.relative_to(store).parts
+            name = parts[2] if parts[0] == "sources" and len(parts) > 3 else "metadata"
+            sizes[_STORE + name] = sizes.get(_STORE + name, 0) + file.stat().st_size
+        (source,) = (store / "sources").glob("*/thumbnails")
+        for name in _ARRAYS:
+            array = zarr.open_array(source.with_name(name), mode="r")
+            chunk = array.chunks[0]
+            for codec, encode in _CODECS.items():
+                starts = range(0, array.shape[0], chunk)
+                encoded = [len(encode(np.ascontiguousarray(array[at : at + chunk]))) for at in starts]
+                sizes[f"{name}, {codec}"] = sum(encoded)
+    return sizes
+
+
+def _dumps(path: Path, n_frames: int, size: str) -> dict[str, int]:
+    """Bytes of all frames as PNG and as JPEG; none without the ffmpeg program."""
+    step = max(1, n_frames // _SAMPLED[size])
+    found = {}
+    for name, pattern, options in (("PNG", "%d.png", ()), ("JPEG", "%d.jpg", ("-qscale:v", "1"))):
+        with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
+            command = ffmpeg.dump(path, Path(folder, pattern), step, options)
+            if command is None:
+                return {}
+            measure_process(command)
+            sizes = [file.stat().st_size for file in Path(folder).iterdir()]
+        found[name] = round(sum(sizes) * n_frames / len(sizes))
+    return found

@@ -1,0 +1,234 @@
+"""Measuring calls: each program in a process of its own, forked so that the inputs are there already.
+
+Of a process only the thread that forks lives on in the fork, where OpenMP, and any pool, waits for the others for ever.
+So nothing is computed in the process that forks: what a case needs besides its calls is computed `apart`, answers
+are judged in the process that gave them, and to fork with other threads there is an error.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import resource
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal
+
+from .record import OURS, turns
+
+Work = Callable[[], Any]
+Judge = Callable[[Any], dict[str, Any]]
+_Asked = Literal["call", "judge", "answer", "stop"]
+_MOST_S = 300
+"""Seconds after which a call is given up."""
+_LOOK_S = 5
+"""Seconds after which a worker that was asked nothing looks whether there is anyone left to ask."""
+_TASKS = Path("/proc/self/task")
+"""A folder for each thread of this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What a work returns that says itself how long it took: of its wall clock only the part that counts."""
+
+    wall_s: float
+    answer: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one call took."""
+
+    wall_s: float
+    cpu_s: float
+    extra_rss_bytes: int
+    """Peak memory over what the process held before the call."""
+    judged: dict[str, Any] | None = None
+    """Figures of what it returned; of the first call of a program, and of its last answer."""
+
+
+def calls(
+    programs: Mapping[str, Work | None], repeats: int, *, warm_up: int = 1, judge: Judge | None = None
+) -> dict[str, list[Call]]:
+    """Call the programs in turn, *repeats* rounds after *warm_up* that do not count.
+
+    Each has a fresh process from its warm-up to its last call: libraries it imports, threads it starts and memory it
+    keeps are its own, and an iteration is not buried under the start of Python. A program that is None is left out;
+    a peer that fails too, with its reason on stderr. *judge* makes figures of the last answer of each.
+
+    Raises
+    ------
+    RuntimeError
+        One of ours failed, or this process has more threads than one.
+    """
+    workers: dict[str, _Worker] = {}
+    found: dict[str, list[Call]] = {}
+    try:
+        for name, work in programs.items():
+            if work:
+                workers[name], found[name] = _Worker(work, judge), []
+        for turn in turns(repeats, warm_up):
+            for name in list(found):
+                try:
+                    call = workers[name].call()
+                except RuntimeError as e:
+                    if name.startswith(OURS):
+                        raise
+                    print(f"{name} is left out: {e}", file=sys.stderr)
+                    del found[name]
+                    continue
+                if turn >= 0:
+                    found[name].append(call)
+        for name, made in found.items():
+            if judge:
+                made[0] = replace(made[0], judged=workers[name].ask("judge"))
+    finally:
+        for worker in workers.values():
+            worker.stop()
+    return found
+
+
+def apart(work: Work) -> Any:
+    """What *work* returns, computed in a process of its own.
+
+    Raises
+    ------
+    RuntimeError
+        It failed, or this process has more threads than one.
+    """
+    worker = _Worker(work)
+    try:
+        worker.call()
+        return worker.ask("answer")
+    finally:
+        worker.stop()
+
+
+class _Worker:
+    """A process that calls *work* when it is told to."""
+
+    def __init__(self, work: Work, judge: Judge | None = None) -> None:
+        context = multiprocessing.get_context("fork")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, work, judge, os.getpid()), daemon=True)
+        self._process.start()
+        theirs.close()
+        try:
+            _check_threads()
+        except RuntimeError:
+            self.stop()
+            raise
+
+    def call(self) -> Call:
+        found = self.ask("call")
+        assert isinstance(found, Call)
+        return found
+
+    def ask(self, what: _Asked) -> Any:
+        self._connection.send(what)
+        try:
+            if not self._connection.poll(_MOST_S):
+                raise RuntimeError(f"it took longer than {_MOST_S} s")
+            found = self._connection.recv()
+        except EOFError:
+            self._process.join()
+            raise RuntimeError(f"its process ended with {self._process.exitcode}") from None
+        if isinstance(found, _Failure):
+            raise RuntimeError(found.reason)
+        return found
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):  # it is gone already
+            self._connection.send("stop")
+        self._process.join(1)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What a worker says instead of what it was asked for."""
+
+    reason: str
+
+
+def _serve(connection: Connection, work: Work, judge: Judge | None, parent: int) -> None:
+    answer: Any = None
+    while (asked := _next(connection, parent)) != "stop":
+        found: Any
+        try:
+            if asked == "call":
+                answer = None  # its memory is not the next call's
+                found, answer = _measure(work)
+            else:
+                found = judge(answer) if judge and asked == "judge" else answer
+        except Exception:
+            found = _Failure(traceback.format_exc(limit=-3))
+        connection.send(found)
+
+
+def _next(connection: Connection, parent: int) -> _Asked:
+    """What is asked; to stop where the process that asks was killed, whose ends other workers hold open."""
+    while not connection.poll(_LOOK_S):
+        if os.getppid() != parent:
+            return "stop"
+    asked: _Asked = connection.recv()
+    return asked
+
+
+def _check_threads() -> None:
+    """Just after a fork, before which OpenBLAS has ended its own threads: any other was there, and is not in the fork."""
+    if not _TASKS.exists():
+        return
+    ends_at = time.monotonic() + 1  # a thread that was ended is listed a little longer
+    while (others := len(list(_TASKS.iterdir())) - 1) and time.monotonic() < ends_at:
+        time.sleep(0.001)
+    if others:
+        raise RuntimeError(
+            f"a process with {others} more threads was forked, and what uses them hangs in the fork; got "
+            f"{[thread.name for thread in threading.enumerate()]} of Python's; compute in workers.apart instead"
+        )
+
+
+def _measure(work: Work) -> tuple[Call, Any]:
+    before = _reset_peak()
+    cpu = time.process_time()
+    began = time.perf_counter()
+    answer = work()
+    wall = time.perf_counter() - began
+    cpu = time.process_time() - cpu
+    extra = max(0, _peak() - before)
+    if isinstance(answer, Took):
+        wall, answer = answer.wall_s, answer.answer
+    return Call(wall, cpu, extra), answer
+
+
+def _reset_peak() -> int:
+    """Resident bytes now; the peak is counted from here on, where the system lets us."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return _peak()
+    return _status("VmRSS")
+
+
+def _peak() -> int:
+    try:
+        return _status("VmHWM")
+    except OSError:
+        scale = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+def _status(key: str) -> int:
+    for line in Path(f"/proc/{os.getpid()}/status").read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"no {key} in /proc")
