@@ -20,13 +20,9 @@ MISSING = {
         "arma_filter",
         "balance_logs",
         "chroma",
-        "cost_gains",
         "lead",
         "nearest",
-        "nearest_two",
-        "pair_costs",
         "product_scores",
-        "swap_changes",
     },
 }
 """Kernels that a device does not have yet: asked for, they are an error that says so."""
