@@ -50,7 +50,9 @@ def total(costs, picks, base, weights):
 def swap(row, near, second, slot, weights, removal, only):
     """Change of the total and the pick to replace, terms in the order of the clients."""
     shared, moved = 0.0, [*map(float, removal), 0.0]
-    for c, first, last, pick, w in zip(*(a.tolist() for a in (row, near, second, slot, weights)), strict=True):
+    for c, first, last, pick, w in zip(
+        *(a.tolist() for a in (row, near, second, slot, weights)), strict=True
+    ):
         if c < last:
             shared += w * (c - first) if c < first else 0.0
             moved[pick] += w * (first - last if c < first else c - last)

@@ -90,7 +90,8 @@ def coverage(
     seed
         Of the candidates that are drawn, by ``np.random.Philox``.
     device
-        ``"cpu"``, or ``"cuda"`` for an NVIDIA GPU, on which *x* may lie: the same picks.
+        ``"cpu"``, or ``"cuda"``: the same picks, of an NVIDIA GPU, on which *x* may lie. It has been run in a
+        simulator so far, never on a GPU: see ``docs/design/0012-cuda.md``.
     max_bytes
         For costs, 4 bytes a row and candidate; those that do not fit are computed each time they are needed. A
         zarr array larger than this is read in blocks, a pass over it for each quarter of this of costs.
