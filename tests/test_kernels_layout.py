@@ -16,8 +16,6 @@ CONSTANTS = ["CACHED_ELEMENTS", "CALLED_IN_THREADS"]
 MISSING = {
     "cpu": set(),
     "cuda": {
-        "arma_errors",
-        "arma_filter",
         "balance_logs",
         "chroma",
         "lead",

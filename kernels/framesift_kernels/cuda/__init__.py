@@ -8,6 +8,8 @@ from typing import Any
 
 from .. import MissingKernelError
 from ._compile import require
+from .arma_errors import arma_errors
+from .arma_filter import arma_filter
 from .assign import assign
 from .assign_sums import assign_sums
 from .bounded_sums import bounded_sums
@@ -56,6 +58,8 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "CACHED_ELEMENTS",
     "CALLED_IN_THREADS",
+    "arma_errors",
+    "arma_filter",
     "assign",
     "assign_sums",
     "bounded_sums",

@@ -100,7 +100,7 @@ def _swaps(
         for start in range(0, n if only[at] != -2 else 0, THREADS):
             i = start + t
             counts = i < n and costs[rows[at], i] < second[i]
-            if cuda.syncthreads_count(counts):
+            if cuda.syncthreads_count(np.int32(counts)):
                 picks[t] = -1
                 if counts:
                     _terms(costs[rows[at], i], near[i], second[i], weights[i], t, mine, theirs)
