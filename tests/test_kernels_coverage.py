@@ -56,8 +56,8 @@ def test_more_dimensions_than_a_panel_holds_change_nothing(kernels, rng):
 def test_gains_are_what_is_saved(kernels, rng, n):
     costs, near = rng.random((7, n), np.float32), rng.random(n).astype(np.float32)
     near[: n // 2] = 0  # so that whole vectors save nothing
-    weights = rng.random(n).astype(np.float32)
-    rows = np.array([6, 2, 2, 0])
+    weights = rng.lognormal(0, 3, n).astype(np.float32)  # so that the order of the terms can be seen
+    rows = np.array([6, 2, 2, 0, 1, 3, 4, 5])
     found = kernels.cost_gains(costs, rows, near, weights)
     assert_allclose(found, naive.cost_gains(costs[rows], near, weights), rtol=1e-12)
     lower = kernels.cost_gains(costs, rows, near * np.float32(0.7), weights)
