@@ -81,10 +81,16 @@ def call_all(kernels: Any) -> None:
         kernels.pick_farthest(
             x, rows, one.copy(), numbers.copy(), numbers.copy(), 0.5, centers, 1, picks, reached
         )
+        kernels.pair_costs(x, rows, centers, 0.5, 3, np.zeros((n, k), np.float32), 0, False)
         kernels.take(x, rows)
         kernels.is_finite(x)
         if dtype != np.float16:
             kernels.lower_distances(x, x[0], np.ones(n, np.int64 if dtype == np.uint8 else np.float32))
+    costs, near = np.ones((n, 16), np.float32), np.ones(16, np.float32)
+    slot = np.zeros(16, np.int32)
+    kernels.cost_gains(costs, rows, near, near)
+    kernels.swap_changes(costs, rows, near, near, slot, near, np.zeros(k), numbers)
+    kernels.nearest_two(costs[:k], -1, near, near.copy(), near.copy(), slot.copy(), slot.copy())
     thumbnails = np.zeros((2, 4, 4), np.uint8)
     kernels.luminance(thumbnails)
     kernels.motion_energy(thumbnails, thumbnails[0])

@@ -116,7 +116,47 @@ def test_sums_are_those_of_the_same_blocks(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("method", ["coreset", "kmeans"])
+@pytest.mark.parametrize(
+    ("dtype", "options"),
+    [
+        (np.float32, {"order": 3}),
+        (np.uint8, {"preselected": [4, 1], "weights": range(14), "min_gap": 2}),
+        (np.float16, {"candidates": [0, 3, 5, 6, 9, 11, 13], "order": 8}),
+    ],
+)
+def test_rows_that_cover_are_the_cpus(dtype: Any, options: Any) -> None:
+    x, n = make(dtype, 14 if devices.SIMULATED else 3000), 3 if devices.SIMULATED else 30
+    if not devices.SIMULATED:
+        options = {"order": options.get("order", 4), "preselected": options.get("preselected")}
+    expected = fs.coverage(x, n, **options)
+    for given in (x, devices.on_gpu(x)):
+        picks, distances = fs.coverage(given, n, device="cuda", **options)
+        assert picks.tolist() == expected[0].tolist()
+        np.testing.assert_array_equal(distances, expected[1])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("exact_to", [1, 100_000])
+def test_facilities_are_the_cpus(exact_to: int) -> None:
+    x = make(np.float32, 12)
+    found = [fs.facility_location(x, 3, exact_to=exact_to, device=device)[0] for device in ("cpu", "cuda")]
+    assert found[0].tolist() == found[1].tolist()
+
+
+@pytest.mark.gpu
+def test_rows_that_cover_out_of_core_are_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in blocks, and with fewer costs held than there are candidates."""
+    monkeypatch.setattr("framesift.features.matrix._BLOCK_BYTES", 64)
+    monkeypatch.setattr("framesift.selection.costs._LEAST_ROWS", 8)
+    x = make(np.float16, 20)
+    stored = zarr.create_array({}, shape=x.shape, chunks=(9, x.shape[1]), dtype=x.dtype)
+    stored[:] = x
+    found = [fs.coverage(stored, 3, device=device, max_bytes=100)[0] for device in ("cpu", "cuda")]
+    assert found[0].tolist() == found[1].tolist() == fs.coverage(x, 3)[0].tolist()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", ["coreset", "kmeans", "coverage"])
 def test_a_whole_selection_is_the_cpus(tmp_path: Path, method: str) -> None:
     rng = np.random.default_rng(0)
     for i in range(5):
@@ -154,6 +194,6 @@ def test_arrays_on_the_gpu_are_checked_and_converted_there() -> None:
 def test_without_a_gpu_the_device_is_refused_in_one_sentence() -> None:
     if devices.has_cuda():
         pytest.skip("there is a GPU")
-    for call in (fs.kcenter_greedy, fs.kmeans):
+    for call in (fs.kcenter_greedy, fs.kmeans, fs.coverage, fs.facility_location):
         with pytest.raises(UsageError, match=r"NVIDIA GPU.*pip install 'framesift\[cuda\]'"):
             call(np.zeros((3, 2), np.float32), 2, device="cuda")

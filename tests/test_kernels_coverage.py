@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from numba import config
 from numpy.testing import assert_allclose, assert_array_equal
 
+import devices
 import naive_coverage as naive
 
-SMALL = config.DISABLE_JIT
+PLAIN = [1, 6, 7, 63, 64, 65, 130]
+SIZES = [1, 4, 5, 9] if devices.SIMULATED else PLAIN if devices.PLAIN_PYTHON else [*PLAIN, 255, 256, 257, 700]
 
 
 def rows_of(rng, n, d, dtype):
@@ -27,20 +28,21 @@ def test_costs_are_powers_of_one_chain_of_fmas(kernels, rng, dtype, order):
     assert (out[:, [0, 7]] == -1).all()
 
 
-@pytest.mark.parametrize("n", [1, 6, 7, 63, 64, 65, 130] if SMALL else [1, 6, 7, 64, 65, 255, 256, 257, 700])
+@pytest.mark.parametrize("n", SIZES)
 def test_the_square_of_symmetric_costs_is_the_one_computed_whole(kernels, rng, n):
     d = 3
     x = rows_of(rng, n, d, np.float32)
     whole, square = np.zeros((2, n, n), np.float32)
     everyone = np.arange(n)
     kernels.pair_costs(x, everyone, x, 0.125, 3, whole, 0, False)
-    for start in range(0, n, 50):
-        part = x[start : start + 50]
+    step = 3 if devices.SIMULATED else 50
+    for start in range(0, n, step):
+        part = x[start : start + step]
         kernels.pair_costs(x[start:], np.arange(n - start), part, 0.125, 3, square[start:], start, True)
     assert_array_equal(square, whole)
 
 
-@pytest.mark.skipif(SMALL, reason="too many rows for plain Python")
+@pytest.mark.compiled
 def test_more_dimensions_than_a_panel_holds_change_nothing(kernels, rng):
     x = rows_of(rng, 150, 2500, np.uint8)
     out = np.empty((150, 150), np.float32)
@@ -54,12 +56,13 @@ def test_more_dimensions_than_a_panel_holds_change_nothing(kernels, rng):
 def test_gains_are_what_is_saved(kernels, rng, n):
     costs, near = rng.random((7, n), np.float32), rng.random(n).astype(np.float32)
     near[: n // 2] = 0  # so that whole vectors save nothing
-    weights = rng.random(n).astype(np.float32)
-    rows = np.array([6, 2, 2, 0])
+    weights = rng.lognormal(0, 3, n).astype(np.float32)  # so that the order of the terms can be seen
+    rows = np.array([6, 2, 2, 0, 1, 3, 4, 5])
     found = kernels.cost_gains(costs, rows, near, weights)
     assert_allclose(found, naive.cost_gains(costs[rows], near, weights), rtol=1e-12)
     lower = kernels.cost_gains(costs, rows, near * np.float32(0.7), weights)
     assert (lower <= found).all()
+    assert_array_equal(found, naive.lane_sums(costs[rows], near, weights))
 
 
 def two_nearest(picked, base):
@@ -96,6 +99,8 @@ def test_swaps_change_the_total_by_what_is_said(kernels, rng, k):
     only = rng.integers(-2, k, m).astype(np.int32)
     only[:4] = -1
     change, swapped = kernels.swap_changes(costs, np.arange(m), near, second, slot, weights, removal, only)
+    state = near, second, slot, weights, removal
+    assert [*zip(change, swapped, strict=True)] == [naive.swap(costs[j], *state, only[j]) for j in range(m)]
     both, before = np.concatenate([picked, costs]), naive.total(picked, range(k), base, weights)
     for j in range(m):
         changes = {

@@ -16,17 +16,11 @@ CONSTANTS = ["CACHED_ELEMENTS", "CALLED_IN_THREADS"]
 MISSING = {
     "cpu": set(),
     "cuda": {
-        "arma_errors",
-        "arma_filter",
         "balance_logs",
         "chroma",
-        "cost_gains",
         "lead",
         "nearest",
-        "nearest_two",
-        "pair_costs",
         "product_scores",
-        "swap_changes",
     },
 }
 """Kernels that a device does not have yet: asked for, they are an error that says so."""

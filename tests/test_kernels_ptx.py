@@ -20,7 +20,7 @@ def test_kernels_compile_without_spilling_and_without_rounding_otherwise_than_wr
     for line in lines:
         assert "no ptxas" in line or " 0 bytes spilled" in line
         assert line.endswith(" + 0 FMAs"), "a float64 product fused with a sum"
-        chains = ("_nearest._nearest", "_lower_f32", "_pick.", "._left", "._own", "_lower_groups")
+        chains = ("_nearest._nearest", "._costs", "_lower_f32", "_pick.", "._left", "._own", "_lower_groups")
         assert (
             any(name in line for name in chains) == (", 0 + " not in line) or "pick_farthest._pick(" in line
         )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from framesift_kernels import F32, F64, I32, I64, Kernels, Rows
 
 from ..errors import UsageError
 from ..features.matrix import Readable
-from ..features.vectors import in_threads
+from ..features.vectors import in_calls
 
 _LANES = 16
 """Columns are filled up with clients of no weight to a multiple of this, which the kernels ask for."""
@@ -44,13 +45,13 @@ class Costs:
         self.weights = self.padded(weights)
         self._matrix, self._kernels = matrix, kernels
         x = matrix.in_memory
-        self._points: Rows = matrix.take(candidates) if x is None else x
+        self._points: Rows = kernels.put(matrix.take(candidates)) if x is None else kernels.put(x)
         self._rows = np.arange(m) if x is None else candidates
         held = min(m, max(_LEAST_ROWS, max_bytes // (4 * self.n_columns)))
         self.at_once = m if held == m else max(_LEAST_ROWS // 2, held // _SCRATCH_SHARE)
         """Candidates that can be held together."""
         self._n_kept, self._most_kept = 0, m if held == m else held - self.at_once
-        self._costs = np.zeros((held, self.n_columns), np.float32)
+        self._costs: Any = kernels.put(np.zeros((held, self.n_columns), np.float32))
         self._place = np.full(m, -1, np.int64)
         self._in_scratch = np.empty(0, np.int64)
         self._square = held == m == n and x is not None  # what is symmetric is computed once
@@ -69,7 +70,7 @@ class Costs:
             def gain(s: slice, part: slice = part, rows: I64 = rows) -> None:
                 found[part][s] = self._kernels.cost_gains(self._costs, rows[s], near, self.weights)
 
-            in_threads(gain, len(rows), self._slice(len(rows)))
+            in_calls(self._kernels, gain, len(rows), self._slice(len(rows)))
         return found
 
     def changes(
@@ -84,13 +85,13 @@ class Costs:
                     self._costs, rows[s], near, second, slot, self.weights, removal, only[part][s]
                 )
 
-            in_threads(find, len(rows), self._slice(len(rows)))
+            in_calls(self._kernels, find, len(rows), self._slice(len(rows)))
         return change, swapped
 
     def row(self, candidate: int) -> F32:
         """(columns,) all costs of a candidate."""
-        found: F32 = self._costs[self.hold(np.array([candidate]))[0]]
-        return found.copy()
+        found: F32 = self._kernels.get(self._kernels.take(self._costs, self.hold(np.array([candidate]))))[0]
+        return found
 
     def hold(self, which: I64) -> I64:
         """Have the costs of at most `at_once` candidates at hand; gives their places."""
@@ -124,14 +125,14 @@ class Costs:
         slices = self._matrix.slices
 
         def fill(s: slice) -> None:
-            clients = slices[s.start] if x is None else s
-            block = self._matrix.read(clients).astype(np.float32)
-            at = clients.start
-            points, targets = (self._points[at:], out[at:]) if mirror else (self._points, out)
-            used = np.arange(n - at) if mirror else rows
-            self._kernels.pair_costs(points, used, block, self.scale, self.order, targets, at, mirror)
+            for clients in slices[s] if x is None else [s]:
+                block = self._kernels.get(self._matrix.read(clients)).astype(np.float32)
+                at = clients.start
+                points, targets = (self._points[at:], out[at:]) if mirror else (self._points, out)
+                used = np.arange(n - at) if mirror else rows
+                self._kernels.pair_costs(points, used, block, self.scale, self.order, targets, at, mirror)
 
-        in_threads(fill, *((len(slices), 1) if x is None else (n, _CLIENTS)))
+        in_calls(self._kernels, fill, *((len(slices), 1) if x is None else (n, _CLIENTS)))
 
 
 def scale_for(matrix: Readable, kernels: Kernels) -> float:
@@ -140,7 +141,7 @@ def scale_for(matrix: Readable, kernels: Kernels) -> float:
     largest = 0.0
     for start, block in matrix.blocks():
         if start == 0:
-            origin[:] = block[:1]
+            origin[:] = kernels.get(block[:1])
         largest = max(largest, float(kernels.assign(block, origin)[1].max()))
     if not np.isfinite(largest):
         raise UsageError(

@@ -11,7 +11,7 @@ from framesift_kernels import F32, F64, I32, I64, Kernels
 
 from ..errors import UsageError
 from ..features.matrix import Readable, as_matrix
-from ..features.vectors import in_threads
+from ..features.vectors import in_calls
 from ..machine import load_kernels
 from .candidates import Chooser, Gap, Line, Spaced
 from .costs import Costs, power
@@ -90,7 +90,8 @@ def coverage(
     seed
         Of the candidates that are drawn, by ``np.random.Philox``.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"``: the same picks, of an NVIDIA GPU, on which *x* may lie. It has been run in a
+        simulator so far, never on a GPU: see ``docs/design/0012-cuda.md``.
     max_bytes
         For costs, 4 bytes a row and candidate; those that do not fit are computed each time they are needed. A
         zarr array larger than this is read in blocks, a pass over it for each quarter of this of costs.
@@ -171,7 +172,7 @@ def _problem(
     check_order(order)
     if seed < 0:
         raise UsageError(f"seed must not be negative, got {seed}")
-    matrix = as_matrix(x, max_bytes)
+    matrix = as_matrix(x, max_bytes, kernels=kernels)
     n_rows = matrix.shape[0]
     before = as_indices(preselected, n_rows)
     usable = np.ones(n_rows, bool)
@@ -268,14 +269,14 @@ class Problem:
         n = self.matrix.shape[0]
         labels, sqdist = np.full(n, -1, np.int32), np.full(n, np.inf, np.float32)
         if len(rows):
-            centers = self.matrix.take(rows).astype(np.float32)
+            centers = self.kernels.get(self.matrix.take(rows)).astype(np.float32)
             slices = self.matrix.slices
 
             def lower(s: slice) -> None:
-                at = slices[s.start]
-                labels[at], sqdist[at] = self.kernels.assign(self.matrix.read(at), centers)
+                for at in slices[s]:
+                    labels[at], sqdist[at] = self.kernels.assign(self.matrix.read(at), centers)
 
-            in_threads(lower, len(slices), 1)
+            in_calls(self.kernels, lower, len(slices), 1)
         return labels, sqdist
 
 

@@ -8,11 +8,14 @@ from typing import Any
 
 from .. import MissingKernelError
 from ._compile import require
+from .arma_errors import arma_errors
+from .arma_filter import arma_filter
 from .assign import assign
 from .assign_sums import assign_sums
 from .bounded_sums import bounded_sums
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
+from .cost_gains import cost_gains
 from .difference_hash import difference_hash
 from .get import get
 from .is_finite import is_finite
@@ -21,6 +24,8 @@ from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
 from .luminance import luminance
 from .motion_energy import motion_energy
+from .nearest_two import nearest_two
+from .pair_costs import pair_costs
 from .pick_farthest import pick_farthest
 from .picture import picture
 from .picture_at import picture_at
@@ -36,6 +41,7 @@ from .rle_overlaps import rle_overlaps
 from .rle_to_string import rle_to_string
 from .rle_value_changes import rle_value_changes
 from .sharpness import sharpness
+from .swap_changes import swap_changes
 from .take import take
 from .thumbnail import thumbnail
 from .xxh3 import xxh3
@@ -52,11 +58,14 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "CACHED_ELEMENTS",
     "CALLED_IN_THREADS",
+    "arma_errors",
+    "arma_filter",
     "assign",
     "assign_sums",
     "bounded_sums",
     "cluster_sums",
     "content_hash",
+    "cost_gains",
     "difference_hash",
     "get",
     "is_finite",
@@ -65,6 +74,8 @@ __all__ = [
     "lower_nearest",
     "luminance",
     "motion_energy",
+    "nearest_two",
+    "pair_costs",
     "pick_farthest",
     "picture",
     "picture_at",
@@ -81,6 +92,7 @@ __all__ = [
     "rle_to_string",
     "rle_value_changes",
     "sharpness",
+    "swap_changes",
     "take",
     "thumbnail",
     "xxh3",
