@@ -15,12 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import framesift
 import naive_bench
 from bench import (
     __main__,
     clips,
     compare,
+    decode,
     metrics,
+    ours,
     plots,
     record,
     report,
@@ -109,6 +112,57 @@ def test_a_command_that_fails_says_why() -> None:
         record.measure(["sh", "-c", "echo so it is; exit 3"])
     with pytest.raises(RuntimeError, match="failed with 127"):
         record.measure(["no-such-program"])
+
+
+@pytest.mark.parametrize("untouched", [False, True])
+def test_ours_is_the_command_and_untouched_measures_nothing(cache: Path, untouched: bool) -> None:
+    path = clips.noisy(64, 64, 6)
+    command = ours.index(path, 1, untouched=untouched)
+    record.measure(command)
+    with framesift.index(path, command[3]) as index:
+        hashes = index.reader(0).read("content_hash")
+    assert len(hashes) == 6
+    assert hashes.any() != untouched
+
+
+def test_rows_of_decode_have_the_columns_that_the_readme_explains() -> None:
+    took = {
+        "framesift": 2.0,
+        "ffmpeg": 1.0,
+        "framesift fast": 1.5,
+        "framesift untouched": 1.6,
+        "pyav": 4.0,
+    }
+    raw = [
+        {
+            "clip": clip,
+            "program": name,
+            "n_frames": 100,
+            "wall_s": s,
+            "cpu_s": s,
+            "peak_rss_bytes": 2**20,
+        }
+        for clip in ("a", "b")
+        for name, s in took.items()
+    ]
+    raw.append({**raw[0], "clip": "(one frame)", "wall_s": 0.5})
+    shown = {row["clip"]: row for row in decode.rows(raw)}
+    assert shown["a"] == pytest.approx(
+        {
+            "clip": "a",
+            "framesift s": 2.0,
+            "of it start-up": 0.5,
+            "cpu ms/frame": 20.0,
+            "peak MB": 1.0,
+            "/ ffmpeg": 2.0,
+            "fast / ffmpeg": 1.5,
+            "decode/ffmpeg": 1.5,
+            "/ untouched": 1.25,
+            "/ pyav": 0.5,
+            "±": "",
+        }
+    )
+    assert shown["geometric mean"]["/ pyav"] == pytest.approx(0.5)
 
 
 def test_commands_alternate_and_failing_peers_are_left_out(
