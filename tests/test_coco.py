@@ -4,11 +4,9 @@ import json
 import os
 from pathlib import Path
 
-import labelformat.formats as peer
 import numpy as np
 import pytest
 from PIL import Image
-from pycocotools import mask as coco_mask
 
 import framesift
 import lightlyfiles
@@ -17,6 +15,10 @@ from framesift import predictions
 from framesift.errors import SourceError, UsageError
 from framesift.predictions import read_coco, read_lightly, write_coco, write_lightly
 from framesift_cli.main import run
+from peers import peer
+
+coco_mask = peer("pycocotools.mask")
+formats = peer("labelformat.formats")
 
 SHAPE = (6, 7)
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
@@ -162,14 +164,14 @@ def test_labelformat_reads_what_is_written(tmp_path: Path, rng) -> None:
     for name in found.files:
         Image.new("L", SHAPE[::-1]).save(pictures / name)
     theirs = tmp_path / "theirs" / "model"
-    reader = peer.COCOObjectDetectionInput(input_file=tmp_path / "coco.json")
-    peer.LightlyObjectDetectionOutput(output_folder=theirs).save(label_input=reader)
+    reader = formats.COCOObjectDetectionInput(input_file=tmp_path / "coco.json")
+    formats.LightlyObjectDetectionOutput(output_folder=theirs).save(label_input=reader)
     (tmp_path / "theirs/tasks.json").write_text('["model"]')
     read = read_lightly(tmp_path / "theirs", files=found.files)["model"]
     for name in ("files", "offsets", "category", "bbox"):
         np.testing.assert_array_equal(getattr(read, name), getattr(found, name))
     write_lightly(found, tmp_path / "ours")
-    labels = peer.LightlyObjectDetectionInput(
+    labels = formats.LightlyObjectDetectionInput(
         input_folder=tmp_path / "ours/model", images_rel_path="../../pictures"
     )
     n = sum(len(label.objects) for label in labels.get_labels())

@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import lightly_mundig
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -13,6 +12,9 @@ import naive_neighbours
 from framesift.errors import UsageError
 from framesift.lightly import select
 from framesift.lightly.config import parse
+from peers import peer
+
+lightly_mundig = peer("lightly_mundig")
 
 STRENGTHS = [None, 1.0, 2.0, 0.5, -0.5]
 CLASSES = ["car", "bus", "bike"]

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import lightly_mundig
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +20,9 @@ from framesift.predictions import read_lightly, validate_lightly
 from framesift.predictions.lightly import readers
 from framesift.predictions.lightly.checks import Checker
 from framesift.predictions.lightly.schema import read_schema
+from peers import peer
+
+lightly_mundig = peer("lightly_mundig")
 
 IDS = [3, 0, 7]
 CATEGORIES = [{"id": i, "name": f"class {i}"} for i in IDS]

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from pycocotools.coco import COCO
 
 import framesift
 from clips import make_clip
 from framesift.errors import NothingUsableError, UsageError
 from framesift_cli.main import run
+from peers import peer
+
+pycoco = peer("pycocotools.coco")
 
 N = 30
 
@@ -61,7 +63,7 @@ def test_label_studio_gets_a_task_a_picture(made: Path) -> None:
 
 def test_pycocotools_reads_the_images(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written(made, "coco", categories=["mouse", "tail"])
-    coco = COCO(str(made / "out" / "coco.json"))
+    coco = pycoco.COCO(str(made / "out" / "coco.json"))
     assert [c["name"] for c in coco.loadCats(coco.getCatIds())] == ["mouse", "tail"]
     images = coco.loadImgs(coco.getImgIds())
     assert len(images) == 8

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import lightly_mundig
 import numpy as np
 import pytest
 import zarr
@@ -14,6 +13,9 @@ import framesift.features.vectors
 import naive_neighbours
 from framesift import near_duplicates, nearest, similarity, typicality
 from framesift.errors import UsageError
+from peers import peer
+
+lightly_mundig = peer("lightly_mundig")
 
 check = settings(deadline=None, max_examples=25)
 

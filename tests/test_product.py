@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import lightly_mundig
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +12,9 @@ import framesift.features.vectors
 import naive_neighbours
 from framesift import Balance, Diversity, Weights, kcenter_greedy, product_greedy
 from framesift.errors import UsageError
+from peers import peer
+
+lightly_mundig = peer("lightly_mundig")
 
 check = settings(deadline=None, max_examples=40)
 
