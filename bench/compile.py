@@ -50,7 +50,6 @@ def _calls() -> dict[str, Callable[[Any], Any]]:
         "bounded_sums": lambda k: k.bounded_sums(x, c, 0.0, labels, sqdist, lower),
         "potentials": lambda k: k.potentials(x, c, sqdist),
         "cluster_sums": lambda k: k.cluster_sums(x, labels, 1),
-        "lower_distances": lambda k: k.lower_distances(x, x[0], sqdist),
         "lower_nearest": lambda k: k.lower_nearest(x, rows, c, 0, sqdist, near),
         "lower_grouped": lambda k: k.lower_grouped(x, rows, c, applied, sqdist, near),
         "pick_farthest": lambda k: k.pick_farthest(

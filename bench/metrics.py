@@ -34,6 +34,16 @@ def distance_to_nearest(features: F32, picks: npt.ArrayLike) -> F32:
     return found
 
 
+def k_center(features: F32, n: int) -> I64:
+    """Greedy k-center in plain NumPy: the row nearest the mean, then always the row farthest from those chosen."""
+    chosen = [int(np.square(features - features.mean(axis=0)).sum(axis=1).argmin())]
+    nearest = np.full(len(features), np.inf, np.float32)
+    while len(chosen) < min(n, len(features)):
+        nearest = np.minimum(nearest, np.square(features - features[chosen[-1]]).sum(axis=1))
+        chosen.append(int(nearest.argmax()))
+    return np.array(chosen, np.int64)
+
+
 def radius(features: F32, picks: npt.ArrayLike) -> float:
     """Coverage radius: the largest distance from any frame to its nearest pick. Lower is better."""
     return float(distance_to_nearest(features, picks).max(initial=0))

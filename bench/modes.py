@@ -20,6 +20,7 @@ from framesift.video.plan import KeyframePlan, Part, parts
 from framesift.video.references import reference_reader
 
 from . import clips, ours
+from .metrics import distance_to_nearest, k_center
 from .peers import ffmpeg
 from .record import Run, alternate, shared
 from .results import Settings, by, middle_of
@@ -123,7 +124,7 @@ def _quality(path: Path) -> list[Row]:
     tenth = [_beginning(packets, segment) for segment in packets.segments]
     frames = np.concatenate([part.frames for part in tenth])
     ways.append(_Way(_TENTH, frames, full.thumbnails[frames], _decoding_s(path, packets, tenth)))
-    best = {n: _distances(full.thumbnails, _coreset(full.thumbnails, n)) for n in PICKS}
+    best = {n: distance_to_nearest(full.thumbnails, k_center(full.thumbnails, n)) for n in PICKS}
     rows = []
     for way in ways:
         error = np.abs(way.thumbnails - full.thumbnails[way.frames]).mean()
@@ -136,8 +137,8 @@ def _quality(path: Path) -> list[Row]:
             "error": float(error),
         }
         for n in PICKS:
-            chosen = way.frames[_coreset(way.thumbnails, n)]
-            row |= _against(n, _distances(full.thumbnails, chosen), best[n])
+            chosen = way.frames[k_center(way.thumbnails, n)]
+            row |= _against(n, distance_to_nearest(full.thumbnails, chosen), best[n])
         rows.append(row)
     return rows + [_baseline(name, full, choose, best) for name, choose in _BASELINES.items()]
 
@@ -153,7 +154,7 @@ def _against(n: int, found: F32, best: F32) -> Row:
 def _baseline(name: str, full: _Way, choose: Callable[[int, int], list[I64]], best: dict[int, F32]) -> Row:
     row: Row = {"mode": name, "n_frames": len(full.frames), "n_rows": len(full.frames)}
     for n in PICKS:
-        found = [_distances(full.thumbnails, rows) for rows in choose(len(full.frames), n)]
+        found = [distance_to_nearest(full.thumbnails, rows) for rows in choose(len(full.frames), n)]
         each = [_against(n, distances, best[n]) for distances in found]
         row |= {key: float(np.mean([e[key] for e in each])) for key in (f"radius {n}", f"mean {n}")}
     return row
@@ -215,29 +216,6 @@ def _decoding_s(
                     pass
             seconds.append(time.process_time() - began)
     return min(seconds)
-
-
-def _coreset(vectors: F32, n: int) -> I64:
-    """Greedy k-center: the row nearest the mean, then always the row farthest from those chosen."""
-    chosen = [int(np.square(vectors - vectors.mean(axis=0)).sum(axis=1).argmin())]
-    nearest = _to(vectors, vectors[chosen[0]])
-    while len(chosen) < min(n, len(vectors)):
-        chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, _to(vectors, vectors[chosen[-1]]))
-    return np.array(chosen, np.int64)
-
-
-def _distances(vectors: F32, chosen: I64) -> F32:
-    """(rows,) distance of each row to the nearest of those chosen."""
-    nearest = _to(vectors, vectors[chosen[0]])
-    for row in chosen[1:]:
-        nearest = np.minimum(nearest, _to(vectors, vectors[row]))
-    return nearest
-
-
-def _to(vectors: F32, one: F32) -> F32:
-    found: F32 = np.sqrt(np.square(vectors - one).mean(axis=1))
-    return found
 
 
 # The table --------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import framesift
 
 from . import clips
+from .metrics import distance_to_nearest, k_center
 from .peers import pose
 
 Row = dict[str, Any]
@@ -110,7 +111,7 @@ def _edges(small: Any) -> Any:
 
 
 def _judge(clip: _Clip, index: framesift.Index, n: int, seeds: int) -> list[Row]:
-    reference = {kind: _distances(x, _k_center(x, n)) for kind, x in clip.features.items()}
+    reference = {kind: distance_to_nearest(x, k_center(x, n)) for kind, x in clip.features.items()}
     rows = []
     for method, choose, seeded in _ways(clip, index, n):
         found = []
@@ -118,7 +119,7 @@ def _judge(clip: _Clip, index: framesift.Index, n: int, seeds: int) -> list[Row]
             chosen = np.asarray(choose(seed), np.int64)
             judged: Row = {"chosen": len(chosen), "spread": _spread(chosen, len(clip.deeplabcut), n)}
             for kind, x in clip.features.items():
-                distances = _distances(x, chosen)
+                distances = distance_to_nearest(x, chosen)
                 judged[f"radius {kind}"] = float(distances.max() / reference[kind].max())
                 judged[f"mean {kind}"] = float(distances.mean() / reference[kind].mean())
             found.append(judged)
@@ -145,26 +146,6 @@ def _ways(clip: _Clip, index: framesift.Index, n: int) -> list[tuple[str, Callab
         ("DeepLabCut", lambda seed: pose.deeplabcut(clip.deeplabcut, n, seed), True),
         ("Lightning Pose", lambda seed: np.unique(pose.lightning_pose(clip.lightning, n, seed)), True),
     ]
-
-
-def _k_center(x: F32, n: int) -> I64:
-    chosen = [int(np.square(x - x.mean(axis=0)).sum(axis=1).argmin())]
-    nearest = _to(x, chosen[0])
-    while len(chosen) < min(n, len(x)):
-        chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, _to(x, chosen[-1]))
-    return np.array(chosen, np.int64)
-
-
-def _distances(x: F32, chosen: I64) -> F32:
-    """(rows,) distance of each row to the nearest of those chosen."""
-    found: F32 = np.min([_to(x, row) for row in chosen], axis=0)
-    return found
-
-
-def _to(x: F32, row: int) -> F32:
-    found: F32 = np.sqrt(np.square(x - x[row]).mean(axis=1))
-    return found
 
 
 def _spread(chosen: I64, n_frames: int, n: int) -> float:

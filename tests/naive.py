@@ -105,14 +105,6 @@ def cluster_sums(x, labels, k):
     return sums, counts
 
 
-def lower_distances(x, row, sqdist_before):
-    if x.dtype == np.uint8:
-        now = ((x.astype(np.int64) - row.astype(np.int64)) ** 2).sum(axis=1)
-    else:
-        now = np.array([sqdist(a, row) for a in x], np.float32)
-    return np.minimum(sqdist_before, now)
-
-
 def lower_nearest(x, rows, centers, first, before, nearest):
     """Squared distance and number of the nearest centre of some rows, those known before taken into account."""
     now, number = before.copy(), nearest.copy()

@@ -84,8 +84,6 @@ def call_all(kernels: Any) -> None:
         kernels.pair_costs(x, rows, centers, 0.5, 3, np.zeros((n, k), np.float32), 0, False)
         kernels.take(x, rows)
         kernels.is_finite(x)
-        if dtype != np.float16:
-            kernels.lower_distances(x, x[0], np.ones(n, np.int64 if dtype == np.uint8 else np.float32))
     costs, near = np.ones((n, 16), np.float32), np.ones(16, np.float32)
     slot = np.zeros(16, np.int32)
     kernels.cost_gains(costs, rows, near, near)

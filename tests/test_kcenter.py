@@ -50,13 +50,13 @@ def plain(x: np.ndarray, n: int, first: int = 0, preselected: Any = ()) -> tuple
     reached = []
     if len(preselected):
         for row in preselected:
-            load("cpu").lower_distances(rows, rows[row], near)
+            near = np.minimum(near, load("cpu").assign(rows, rows[[row]])[1])
         near[preselected] = -1
     while len(picks) < n:
         pick = int(near.argmax()) if picks or len(preselected) else first
         picks.append(pick)
         reached.append(float(np.sqrt(near[pick])))
-        load("cpu").lower_distances(rows, rows[pick], near)
+        near = np.minimum(near, load("cpu").assign(rows, rows[[pick]])[1])
         near[picks] = -1
     return picks, reached
 

@@ -32,10 +32,6 @@ def make_rows(rng, n, d, dtype):
     return rng.normal(size=(n, d)).astype(dtype)
 
 
-def far(n, dtype):
-    return np.full(n, 2**62, np.int64) if dtype == np.uint8 else np.full(n, np.inf, np.float32)
-
-
 # fma
 
 
@@ -345,56 +341,6 @@ def test_bounded_sums_leave_out_rows_that_stay(kernels, rng):
     labels, sqdist, lower = np.zeros(n, np.int32), np.empty(n, np.float32), np.zeros(n, np.float32)
     assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == n
     assert kernels.bounded_sums(x, centers, 0.0, labels, sqdist, lower)[2] == 0
-
-
-# lower_distances
-
-
-@both_dtypes
-@pytest.mark.parametrize("n", [0, 1, 3, 4, 5])  # 4 rows at once
-@pytest.mark.parametrize("d", [0, 1, 7])
-def test_lower_distances_matches_naive(kernels, rng, n, d, dtype):
-    x, row = make_rows(rng, n, d, dtype), make_rows(rng, 1, d, dtype)[0]
-    sqdist = far(n, dtype)
-    sqdist[1::2] = 1  # nearer already
-
-    expected = naive.lower_distances(x, row, sqdist)
-    kernels.lower_distances(x, row, sqdist)
-
-    assert_array_equal(sqdist, expected)
-
-
-@compiled_only
-@both_dtypes
-@pytest.mark.parametrize(("n", "d"), [(2**16 + 1, 2), (5, 2**15 - 1), (5, 2**15), (5, 2**16 + 1)])
-def test_lower_distances_of_large_input(kernels, rng, n, d, dtype):
-    x, row = make_rows(rng, n, d, dtype), make_rows(rng, 1, d, dtype)[0]
-    if dtype == np.uint8:
-        x[0], row[:] = 255, 0  # the largest distance there is
-    sqdist, order = far(n, dtype), rng.permutation(n)
-
-    kernels.lower_distances(x, row, sqdist)
-
-    exact = ((x.astype(np.float64) - row) ** 2).sum(axis=1)
-    assert_allclose(sqdist, exact, rtol=0 if dtype == np.uint8 else 1e-4)
-    shuffled = far(n, dtype)
-    kernels.lower_distances(x[order], row, shuffled)
-    assert_array_equal(shuffled, sqdist[order])
-
-
-def test_lower_distances_is_assign_one_center_at_a_time(kernels, rng):
-    x, centers = make_rows(rng, 30, 13, np.float32), make_rows(rng, 9, 13, np.float32)
-    sqdist = far(30, np.float32)
-    for center in centers:
-        kernels.lower_distances(x, center, sqdist)
-    assert_array_equal(sqdist, kernels.assign(x, centers)[1])
-
-
-@both_dtypes
-def test_lower_distances_only_lowers(kernels, rng, dtype):
-    x, sqdist = make_rows(rng, 9, 3, dtype), np.zeros(9, far(0, dtype).dtype)
-    kernels.lower_distances(x, x[0], sqdist)
-    assert_array_equal(sqdist, 0)
 
 
 # lower_nearest, lower_grouped

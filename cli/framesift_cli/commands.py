@@ -85,7 +85,9 @@ def select(
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(help="Frames extracted before: a folder of pictures or a selection.json; repeatable."),
+        typer.Option(
+            help="Frames extracted before: a folder of pictures, a selection.json or a SLEAP project; repeatable."
+        ),
     ] = None,
     at_most: Annotated[
         bool, typer.Option("--at-most", help="Take all there are if there are fewer than -n.")

@@ -85,21 +85,21 @@ _MODULES = {
     "DuplicateGroups": "selection.duplicates",
     "Index": "index",
     "KMeans": "selection.kmeans",
-    "PrincipalComponents": "features.components",
     "Outliers": "outliers.choosing",
+    "PrincipalComponents": "features.components",
     "Progress": "progress",
     "SelectedFrame": "selection.result",
     "SelectedSource": "selection.result",
     "Selection": "selection.result",
-    "coverage": "selection.coverage",
     "Weights": "selection.objectives",
     "count_outliers": "outliers.extracting",
+    "coverage": "selection.coverage",
     "describe": "inspection",
     "describe_store": "inspection",
     "export": "export.exporting",
     "extract": "pipeline",
-    "facility_location": "selection.coverage",
     "extract_outliers": "outliers.extracting",
+    "facility_location": "selection.coverage",
     "import_zip": "export.lightning_project",
     "index": "index",
     "kcenter_greedy": "selection.kcenter",
@@ -107,15 +107,15 @@ _MODULES = {
     "near_duplicates": "selection.duplicates",
     "nearest": "selection.neighbours",
     "open_index": "index",
+    "outliers": "outliers.choosing",
     "principal_components": "features.components",
     "product_greedy": "selection.product",
     "read_selection": "selection.result",
     "report": "report.reporting",
     "select": "selection.choice",
+    "select_views": "selection.views",
     "similarity": "selection.neighbours",
     "typicality": "selection.neighbours",
-    "outliers": "outliers.choosing",
-    "select_views": "selection.views",
     "verify": "inspection",
     "write_lists": "export.lists",
     "write_suggestions": "export.sleap",
@@ -142,16 +142,12 @@ def _lazily(name: str, module: str) -> property:
     return property(get, put)
 
 
-for _name, _module in _MODULES.items():
-    setattr(_Package, _name, _lazily(_name, _module))
-_Package.masks = property(lambda _: import_module(f"{__name__}.masks"), lambda _, value: None)  # type: ignore[attr-defined]
-_Package.lightly = property(lambda _: import_module(f"{__name__}.lightly"), lambda _, value: None)  # type: ignore[attr-defined]
-
-
 def _always(module: str) -> property:
     return property(lambda _: import_module(f"{__name__}.{module}"), lambda _, value: None)
 
 
-for _name in ("deeplabcut", "masks", "predictions"):
+for _name, _module in _MODULES.items():
+    setattr(_Package, _name, _lazily(_name, _module))
+for _name in ("deeplabcut", "lightly", "masks", "predictions"):
     setattr(_Package, _name, _always(_name))
 sys.modules[__name__].__class__ = _Package

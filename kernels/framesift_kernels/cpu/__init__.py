@@ -1,4 +1,4 @@
-"""Kernels for the CPU, compiled by Numba at their first call and cached on disk."""
+"""Kernels for the CPU: imported when they are asked for, compiled at their first call and cached on disk."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .get import get
     from .is_finite import is_finite
     from .lead import lead
-    from .lower_distances import lower_distances
     from .lower_grouped import lower_grouped
     from .lower_nearest import lower_nearest
     from .luminance import luminance
@@ -69,7 +68,6 @@ __all__ = [
     "get",
     "is_finite",
     "lead",
-    "lower_distances",
     "lower_grouped",
     "lower_nearest",
     "luminance",

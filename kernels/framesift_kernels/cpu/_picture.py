@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import F64, I64, U8, U16, U32, U64, Plane, Region
 from ._compile import kernel, native
@@ -70,19 +69,7 @@ class PictureAt:
         Returns sharpness and content hash.
         """
         self._bound.at([planes[0], out, *planes])
-        return self.sharpness(), self.content_hash()
-
-    def run(self, *arrays: npt.NDArray[Any]) -> None:
-        """Measure luma, into a thumbnail, and planes, of this layout."""
-        self._bound(*arrays)
-
-    def sharpness(self) -> float:
-        """Of the last picture."""
-        return _variance(self._sums, self._region, self._depth)
-
-    def content_hash(self) -> int:
-        """Of the last picture."""
-        return int(self._hashed[0])
+        return _variance(self._sums, self._region, self._depth), int(self._hashed[0])
 
 
 @native

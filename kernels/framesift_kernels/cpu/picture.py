@@ -1,13 +1,9 @@
 """All that is measured of a decoded picture, in one pass over it."""
 
-import threading
 from collections.abc import Sequence
-from typing import Any
 
 from .. import U8, U64, Plane, Region
 from ._picture import PictureAt
-
-_MAX_LAYOUTS = 8
 
 
 def picture(
@@ -46,32 +42,8 @@ def picture(
 
     Notes
     -----
-    A row is read from memory once: while it is in the cache it is hashed, added up and differentiated. A thread
-    keeps its scratch, at most 16 bytes a column, for pictures of up to eight layouts.
+    A row is read from memory once: while it is in the cache it is hashed, added up and differentiated. Scratch: at
+    most 20 bytes a column.
     """
-    layout = (
-        luma.dtype.char,
-        luma.shape,
-        *[p.shape for p in planes],
-        row_bytes,
-        region,
-        gain,
-        bias,
-        out.shape,
-    )
-    found = _layouts.found
-    if layout not in found:
-        if len(found) == _MAX_LAYOUTS:
-            found.clear()
-        found[layout] = PictureAt(luma, planes, row_bytes, region, depth, gain, bias, out)
-    bound = found[layout]
-    bound.run(luma, out, *planes)
-    return bound.sharpness(), bound.content_hash()
-
-
-class _Layouts(threading.local):
-    def __init__(self) -> None:
-        self.found: dict[tuple[Any, ...], PictureAt] = {}
-
-
-_layouts = _Layouts()
+    measure = PictureAt(luma, planes, row_bytes, region, depth, gain, bias, out)
+    return measure(out.ctypes.data, [plane.ctypes.data for plane in planes])

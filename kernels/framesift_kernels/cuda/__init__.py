@@ -19,7 +19,6 @@ from .cost_gains import cost_gains
 from .difference_hash import difference_hash
 from .get import get
 from .is_finite import is_finite
-from .lower_distances import lower_distances
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
 from .luminance import luminance
@@ -69,7 +68,6 @@ __all__ = [
     "difference_hash",
     "get",
     "is_finite",
-    "lower_distances",
     "lower_grouped",
     "lower_nearest",
     "luminance",
