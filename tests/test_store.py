@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ from framesift.errors import (
 )
 from framesift.index import index, open_index
 from framesift.ingest.job import Job
-from framesift.store import SourceWriter, Store, chunk_rows
+from framesift.ingest.memory import chunk_bytes
+from framesift.ingest.rows import Rows
+from framesift.store import SourceWriter, Store, chunk_rows, rows_a_chunk
 from framesift.video.decode import Decoder
+from framesift_kernels import load
 
 ROWS_A_CHUNK = 7
 
@@ -483,3 +487,38 @@ def test_damage_in_one_chunk_leaves_the_others_readable(clip: Path, tmp_path: Pa
 )
 def test_a_chunk_is_a_power_of_two_of_rows_and_a_few_megabytes(shape: tuple[int, int], rows: int) -> None:
     assert chunk_rows(shape) == rows
+
+
+# Memory -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_rows_on_their_way_to_the_store_keep_to_their_formula(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, color: bool
+) -> None:
+    """One thread: a chunk that is full and stored, one shared with the next segment, all of noise."""
+    monkeypatch.undo()
+    shape = (48, 64)
+    n = rows_a_chunk(shape, color=color)
+    noise = np.random.Generator(np.random.Philox(1)).integers(0, 256, (n, *shape), np.uint8)
+    with Store(tmp_path / "store") as store, store.writing():
+        writer = SourceWriter(store, "a", n_rows=2 * n, shape=shape, key={}, color=color)
+        rows = Rows(writer, load("cpu"))
+        tracemalloc.start()
+        _store_chunk(rows, noise)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    whole = chunk_bytes(shape, 1, color=color)
+    assert 0.7 * whole < peak <= whole, f"{peak / whole:.2f} of the formula"
+
+
+def _store_chunk(rows: Rows, pictures: np.ndarray) -> None:
+    """Fill the first chunk but for its last row, begin the second, then hand in that row: so that it is stored."""
+    first, second = rows.cursor(), rows.cursor()
+    second.at(rows.writer.rows_a_chunk)
+    for number, picture in enumerate(pictures):
+        chunk, at = first.at(number)
+        chunk.thumbnails[at] = picture
+        if chunk.chroma is not None:
+            chunk.chroma[at] = picture, picture[::-1]
+    first.close()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import IO, Literal, TypeAlias
 
 from .errors import NothingUsableError, SourceError
@@ -84,7 +85,8 @@ class Fingerprint:
 
     n_bytes: int
     digest: str
-    """BLAKE2b of the size and of 64 blocks of 64 KiB spread over the file (of names and sizes for a folder)."""
+    """BLAKE2b of the size and of 64 blocks of 64 KiB spread over the file, all of one of at most 4 MiB (of names and
+    sizes for a folder)."""
 
 
 def find_sources(inputs: Input | Iterable[Input]) -> tuple[list[Source], list[SetAside]]:
@@ -251,6 +253,8 @@ def fingerprint(source: Source) -> Fingerprint:
 
 
 def _file_fingerprint(path: Path) -> Fingerprint:
+    if not S_ISREG(path.stat().st_mode):  # to open a named pipe waits for whoever writes to it
+        raise SourceError("not a regular file")
     with path.open("rb") as file:
         n_bytes = os.fstat(file.fileno()).st_size
         if n_bytes == 0:
@@ -265,7 +269,10 @@ def _file_fingerprint(path: Path) -> Fingerprint:
 
 def _content_fingerprint(n_bytes: int, read: Callable[[int, int], bytes]) -> Fingerprint:
     digest = hashlib.blake2b(str(n_bytes).encode(), digest_size=16)
-    last = max(0, n_bytes - _FINGERPRINT_BLOCK_BYTES)
+    if n_bytes <= _FINGERPRINT_BLOCKS * _FINGERPRINT_BLOCK_BYTES:
+        digest.update(read(0, n_bytes))
+        return Fingerprint(n_bytes, digest.hexdigest())
+    last = n_bytes - _FINGERPRINT_BLOCK_BYTES
     for block in range(_FINGERPRINT_BLOCKS):
         start = last * block // (_FINGERPRINT_BLOCKS - 1)
         digest.update(read(start, min(start + _FINGERPRINT_BLOCK_BYTES, n_bytes)))

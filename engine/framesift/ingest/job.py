@@ -114,6 +114,8 @@ class Job:
         self._lock = threading.Lock()
         self.when_done: list[Callable[[Job], None]] = []
         """Called once `record` or `reason` is set and the source is not read any more; maybe more than once."""
+        self._n_running = 0
+        self._kept = frozenset(vars(self))
 
     def root(self) -> Task:
         """The first task: opens the source, or finds it in the store."""
@@ -128,9 +130,11 @@ class Job:
         """*task*, setting the source aside if it turns out to be unusable."""
 
         def guarded() -> Iterable[Task]:
-            if self.reason is not None or self.context.stopping.is_set():
-                return []
-            self.n_steps += 1
+            with self._lock:
+                if self.reason is not None or self.context.stopping.is_set():
+                    return []
+                self.n_steps += 1
+                self._n_running += 1
             try:
                 return task()
             except SourceError as e:
@@ -141,8 +145,20 @@ class Job:
                 if self.record is not None or self.reason is not None:
                     for call in self.when_done:
                         call(self)
+                self._leave()
 
         return guarded
+
+    def _leave(self) -> None:
+        """A task has ended; with the last one of a job that is done goes all that is known of its frames.
+
+        Jobs are kept to the end of a batch, which may be of thousands.
+        """
+        with self._lock:
+            self._n_running -= 1
+            if self._n_running == 0 and (self.record is not None or self.reason is not None):
+                for name in vars(self).keys() - self._kept - {"_kept"}:
+                    delattr(self, name)
 
     def set_aside(self, reason: str) -> None:
         """Give the source up; the store keeps nothing of it."""

@@ -21,7 +21,8 @@ from ..remote.reader import RangeReader
 # make it open other files and hosts, so only demuxers that read one self-contained file are let in.
 _FORMATS = ",".join(
     "mov,mp4,m4a,3gp,3g2,mj2 matroska,webm avi asf flv mpegts mpeg mpegvideo m4v h264 hevc vvc av1 obu ivf ogg nut "
-    "mxf gif apng mjpeg yuv4mpegpipe rm dv swf nsv wtv live_flv h261 h263 vc1 vc1test dirac bink smk gxf lxf".split()
+    "mxf gif apng mjpeg jpeg_pipe yuv4mpegpipe rm dv swf nsv wtv live_flv h261 h263 vc1 vc1test dirac bink smk gxf "
+    "lxf".split()
 )
 MAX_PIXELS = 16384 * 16384
 SHORTCUTS = {"skip_loop_filter": ("noref",), "lowres": ("2",)}

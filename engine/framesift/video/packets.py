@@ -100,6 +100,9 @@ def read_packets(
         return _doubtful(table, "damaged packets", is_damaged=True)
     if not len(table):
         return _doubtful(table, "no packets")
+    if stream.codec_context.pix_fmt == "pal8":
+        # AVI says it once, with the first packet that is read, and after a seek never again.
+        return _doubtful(table, "a palette comes with its packets")
     _number_first_dts(table[:, 1])
     if np.any(table[:, :2] == NO_TIME):
         return _doubtful(table, "packets without time stamps")
