@@ -109,7 +109,7 @@ class SourceRecord:
         return len(range(self.start, self.stop, self.step)) if self.n_listed is None else self.n_listed
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Chunk:
     """Rows being filled: threads write disjoint rows, and whoever brings the last one stores it."""
 
