@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def _count(monkeypatch: pytest.MonkeyPatch, name: str, names: list[str]) -> None:
     kind, method = name.split(".")
-    module = sys.modules["framesift.ingest.video" if kind == "VideoJob" else "framesift.ingest.images"]
+    module = import_module("framesift.ingest.video" if kind == "VideoJob" else "framesift.ingest.images")
     original = getattr(getattr(module, kind), method)
 
     def counted(job: Job, *args: Any) -> Any:
@@ -348,7 +349,7 @@ def test_a_killed_run_is_resumed_and_ends_bit_identical(
 ) -> None:
     fill(tmp_path / "anew", clip)
     command = [sys.executable, "-c", _KILLED, str(clip), str(tmp_path / "store"), place, name, str(call)]
-    assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(command, timeout=180, check=False).returncode == -signal.SIGKILL
     assert Store(tmp_path / "store").records() == {}
     fill(tmp_path / "store", clip)
     assert tree(tmp_path / "store") == tree(tmp_path / "anew")

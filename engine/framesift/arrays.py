@@ -9,9 +9,8 @@ Sources: the Zarr v3 specification, and those of its codecs ``bytes``, ``zstd`` 
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +24,7 @@ _CRC_BYTES = 4
 _MAX_ROW_BYTES = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(NamedTuple):
     """An array of which each chunk holds *chunk_rows* whole rows."""
 
     path: Path

@@ -1,6 +1,5 @@
 """What indexing one source has in common, whatever the source."""
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framesift_kernels import Kernels
+from framesift_kernels.digest import blake2b
 
 from ..errors import SourceError
 from ..measure import Crop, View
@@ -75,7 +75,7 @@ class IndexOptions:
         return range(start, stop, self.step)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Context:
     """What all jobs of one call share."""
 
@@ -199,7 +199,7 @@ class Job:
         listed = b"" if frames is None or isinstance(frames, range) else frames.tobytes()
         return {
             "decoded": decoded,
-            "frames": hashlib.blake2b(listed, digest_size=16).hexdigest(),
+            "frames": blake2b(listed, digest_size=16).hexdigest(),
             "fingerprint": content.digest,
             "options": self.context.options.to_json(),
             "window": [window.start, window.stop, window.step],

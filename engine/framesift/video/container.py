@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer
@@ -15,7 +15,9 @@ from av.video.stream import VideoStream
 
 from ..errors import SourceError
 from ..remote.content import Remote, check
-from ..remote.reader import RangeReader
+
+if TYPE_CHECKING:
+    from ..remote.reader import RangeReader
 
 # FFmpeg opens whatever a file's content claims to be. Playlists and session descriptions (HLS, concat, SDP)
 # make it open other files and hosts, so only demuxers that read one self-contained file are let in.
@@ -55,6 +57,8 @@ def open_video(
         with _opened(f"file:{path}", "file") as container:
             yield container, _best_stream(container, *how)
         return
+    from ..remote.reader import RangeReader
+
     # Over a file object FFmpeg would open whatever a playlist names, but for these whitelists.
     with RangeReader(path, ends_on_failure=True) as reader:
         try:
@@ -67,7 +71,7 @@ def open_video(
 
 
 @contextmanager
-def _opened(file: str | RangeReader, protocols: str) -> Iterator[InputContainer]:
+def _opened(file: "str | RangeReader", protocols: str) -> Iterator[InputContainer]:
     try:
         container = av.open(
             file,
