@@ -45,8 +45,8 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     # Not ``app()``: Typer would take interrupts and broken pipes for itself, and end them in other codes.
-    command = typer.main.get_command(app)
     try:
+        command = typer.main.get_command(app)
         with command.make_context("framesift", arguments or ["--help"]) as context:
             result = command.invoke(context)
         return result if isinstance(result, int) else 0
