@@ -12,23 +12,28 @@ from .arma_errors import arma_errors
 from .arma_filter import arma_filter
 from .assign import assign
 from .assign_sums import assign_sums
+from .balance_logs import balance_logs
 from .bounded_sums import bounded_sums
+from .chroma import chroma
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
 from .cost_gains import cost_gains
 from .difference_hash import difference_hash
 from .get import get
 from .is_finite import is_finite
+from .lead import lead
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
 from .luminance import luminance
 from .motion_energy import motion_energy
+from .nearest import nearest
 from .nearest_two import nearest_two
 from .pair_costs import pair_costs
 from .pick_farthest import pick_farthest
 from .picture import picture
 from .picture_at import picture_at
 from .potentials import potentials
+from .product_scores import product_scores
 from .put import put
 from .rle_box import rle_box
 from .rle_decode import rle_decode
@@ -61,23 +66,28 @@ __all__ = [
     "arma_filter",
     "assign",
     "assign_sums",
+    "balance_logs",
     "bounded_sums",
+    "chroma",
     "cluster_sums",
     "content_hash",
     "cost_gains",
     "difference_hash",
     "get",
     "is_finite",
+    "lead",
     "lower_grouped",
     "lower_nearest",
     "luminance",
     "motion_energy",
+    "nearest",
     "nearest_two",
     "pair_costs",
     "pick_farthest",
     "picture",
     "picture_at",
     "potentials",
+    "product_scores",
     "put",
     "require",
     "rle_box",

@@ -64,11 +64,25 @@ if SIMULATED:
     def add(a: Any, b: Any) -> Any:
         """float64 ``a + b``, rounded, whatever *a* is."""
         return np.float64(a) + np.float64(b)
+
+    def float_bits(a: Any) -> Any:
+        """The bits of a float32 that is not negative, as an integer: ordered as the numbers are."""
+        return np.float32(a).view(np.int32)
+
+    def double_bits(a: Any) -> Any:
+        """The bits of a float64, as an int64."""
+        return np.float64(a).view(np.int64)
+
+    def double_of(bits: Any) -> Any:
+        """The float64 of these bits, an int64."""
+        return np.int64(bits).view(np.float64)
 else:
     from numba.cuda import libdevice
 
     fma = libdevice.fmaf
     multiply, add = libdevice.dmul_rn, libdevice.dadd_rn
+    float_bits = libdevice.float_as_int
+    double_bits, double_of = libdevice.double_as_longlong, libdevice.longlong_as_double
 
 
 def require() -> None:
