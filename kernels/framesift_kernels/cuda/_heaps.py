@@ -23,8 +23,7 @@ from ._nearest import (
     LINES,
     TILE_ROWS,
     _extend,
-    _load_centers,
-    _load_rows,
+    _load,
 )
 
 _HALF = _CENTERS // 2
@@ -89,8 +88,8 @@ def _lower_keys(
                 chains[i] = np.float32(0)
             for j0 in range(0, d, _DEPTH):
                 cuda.syncthreads()
-                _load_rows(x, heaps, False, start, n, j0, d, t, xs)
-                _load_centers(y, c0, stop, j0, d, t, cs)
+                _load(x, start, n, j0, d, t, TILE_ROWS, xs)
+                _load(y, c0, stop, j0, d, t, _TILE_CENTERS, cs)
                 cuda.syncthreads()
                 _extend(xs, cs, min(_DEPTH, d - j0), column, line, chains)
             cuda.syncthreads()  # limits are those that the tile before has left

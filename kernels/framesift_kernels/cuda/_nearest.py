@@ -55,7 +55,7 @@ def _nearest(
             for j0 in range(0, d, _DEPTH):
                 cuda.syncthreads()
                 _load_rows(x, rows, listed, start, m, j0, d, t, xs)
-                _load_centers(centers, c0, k, j0, d, t, cs)
+                _load(centers, c0, k, j0, d, t, _TILE_CENTERS, cs)
                 cuda.syncthreads()
                 _extend(xs, cs, min(_DEPTH, d - j0), column, line, chains)
             _keep_lowest(chains, c0 + column, k, start + line, m, excluded, excluding, best, index)
@@ -93,13 +93,23 @@ def _load_rows(
 
 
 @device
-def _load_centers(centers: Rows, c0: int, k: int, j0: int, d: int, t: int, cs: F32) -> None:
-    for e in range(t, _TILE_CENTERS * _DEPTH, _THREADS):
-        c, j = e // _DEPTH, e % _DEPTH
+def _load(
+    x: Rows,
+    start: int,
+    stop: int,
+    j0: int,
+    d: int,
+    t: int,
+    size: int,
+    tile: F32,  # OUT  (depth, size)
+) -> None:
+    """As `_load_rows`, of rows that lie side by side."""
+    for e in range(t, size * _DEPTH, _THREADS):
+        r, j = e // _DEPTH, e % _DEPTH
         value = np.float32(0)
-        if c0 + c < k and j0 + j < d:
-            value = np.float32(centers[c0 + c, j0 + j])
-        cs[j, c] = value
+        if start + r < stop and j0 + j < d:
+            value = np.float32(x[start + r, j0 + j])
+        tile[j, r] = value
 
 
 @device

@@ -16,9 +16,9 @@ from ._nearest import (
     _X_SHAPE,
     COLUMNS,
     LINES,
+    TILE_ROWS,
     _extend,
-    _load_centers,
-    _load_rows,
+    _load,
     lower,
 )
 
@@ -108,8 +108,8 @@ def _settle(
         chains[i] = np.float32(0)
     for j0 in range(0, d, _DEPTH):
         cuda.syncthreads()
-        _load_rows(x, leaders, False, start, stop, j0, d, t, xs)
-        _load_centers(x, start, stop, j0, d, t, cs)
+        _load(x, start, stop, j0, d, t, TILE_ROWS, xs)
+        _load(x, start, stop, j0, d, t, _TILE_CENTERS, cs)
         cuda.syncthreads()
         _extend(xs, cs, min(_DEPTH, d - j0), t % COLUMNS, t // COLUMNS, chains)
     _lay_out(chains, t % COLUMNS, t // COLUMNS, between)
