@@ -44,7 +44,13 @@ def split(keys):
     ("n", "m", "d", "k"),
     [(0, 3, 2, 2), (1, 1, 1, 1), (5, 9, 4, 3)]
     if SIMULATED
-    else [(0, 3, 2, 2), (1, 1, 1, 1), (ROWS + 1, WIDTH + 1, 3, 5), (ROWS - 1, TILE, 2, TILE), (2, TILE + 1, 0, 3)],
+    else [
+        (0, 3, 2, 2),
+        (1, 1, 1, 1),
+        (ROWS + 1, WIDTH + 1, 3, 5),
+        (ROWS - 1, TILE, 2, TILE),
+        (2, TILE + 1, 0, 3),
+    ],
 )
 def test_nearest_matches_naive(kernels, rng, n, m, d, k, x_type, y_type):
     x, y = make_rows(rng, n, d, np.dtype(x_type)), make_rows(rng, m, d, np.dtype(y_type))

@@ -4,9 +4,6 @@ Written for numba.cuda and run in its simulator by the tests; they have never ru
 (``docs/design/0012-cuda.md``). Arrays may be NumPy's, which are copied, or lie on the GPU.
 """
 
-from typing import Any
-
-from .. import MissingKernelError
 from ._compile import require
 from .arma_errors import arma_errors
 from .arma_filter import arma_filter
@@ -53,10 +50,6 @@ from .xxh3 import xxh3
 CALLED_IN_THREADS: bool = False
 CACHED_ELEMENTS: int = 2**22
 """16 MB as float32: half of what the level 2 cache of a current GPU of a data centre holds, or less."""
-
-
-def __getattr__(name: str) -> Any:
-    raise MissingKernelError(f"device 'cuda' has no kernel {name} in this version: use device='cpu'")
 
 
 __all__ = [

@@ -15,6 +15,7 @@ from numba import cuda
 
 from .. import DeviceUnavailableError
 from ..cpu._compile import _fma_python
+from ._timing import Kernel, copying
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -32,7 +33,7 @@ def kernel(function: _F) -> Any:
     Floats keep their order of operations; but NVVM may fuse ``a * b + c``, which changes its rounding. So where a
     result is to be the CPU's bit for bit, `fma`, `multiply` and `add` say what is meant.
     """
-    return cuda.jit(_Quiet(function) if SIMULATED else function)
+    return Kernel(cuda.jit(_Quiet(function) if SIMULATED else function))
 
 
 class _Quiet:
@@ -125,6 +126,16 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> Any:
     return cuda.device_array(shape, dtype)
 
 
+def to_device(array: Any) -> Any:
+    """A copy on the GPU."""
+    return copying(cuda.to_device, array)
+
+
+def to_host(array: Any, out: Any = None) -> Any:
+    """A NumPy array of one on the GPU: *out*, if it is given."""
+    return copying(array.copy_to_host, out)
+
+
 class Transfers:
     """The arrays of one call. What lies on the GPU is used where it lies; what does not is copied there, and back."""
 
@@ -133,13 +144,13 @@ class Transfers:
 
     def read(self, array: Any) -> Any:
         """*array*, to be read."""
-        return as_device_array(array) if is_on_device(array) else cuda.to_device(np.ascontiguousarray(array))
+        return as_device_array(array) if is_on_device(array) else to_device(np.ascontiguousarray(array))
 
     def change(self, array: Any) -> Any:
         """*array*, to be read and written."""
         if is_on_device(array):
             return as_device_array(array)
-        return self._returning(cuda.to_device(array), array)
+        return self._returning(to_device(array), array)
 
     def write(self, array: Any) -> Any:
         """*array*, all of which is to be written."""
@@ -155,7 +166,7 @@ class Transfers:
     def finish(self) -> None:
         """Copy back what was written."""
         for copy, array in self._back:
-            copy.copy_to_host(array)
+            to_host(copy, array)
 
 
 _one_at_a_time = (

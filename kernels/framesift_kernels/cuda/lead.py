@@ -4,7 +4,7 @@ import numpy as np
 from numba import cuda
 
 from .. import F32, I32, I64, Rows
-from ._compile import THREADS, blocks, device, empty, kernel, transfers
+from ._compile import THREADS, blocks, device, empty, kernel, to_host, transfers
 from ._nearest import (
     _C_SHAPE,
     _CENTERS,
@@ -69,7 +69,7 @@ def lead(x: Rows, first: int, beyond: float, sqdist: F32, labels: I32, leaders: 
             _settle[1, _THREADS](
                 rows, start, stop, d, float(beyond), before, value, label, found, vectors, count
             )
-            after = int(count.copy_to_host()[0])
+            after = int(to_host(count)[0])
             if stop < n:
                 lower(rows[stop:], None, n - stop, vectors, before, value[stop:], label[stop:], stop=after)
             before = after
