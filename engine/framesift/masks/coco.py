@@ -40,13 +40,13 @@ def from_string(text: str | bytes) -> I64:
 
 def to_coco(mask: npt.ArrayLike | Any, *, device: str = "cpu") -> dict[str, Any]:
     """Encode a (h, w) mask as COCO's object: ``{"size": [h, w], "counts": string}``; see `encode`."""
-    array = mask if lies_on_gpu(mask) else np.asarray(mask)
+    array: Any = mask if lies_on_gpu(mask) else np.asarray(mask)
     return _to_object(encode(array, device=device), array.shape)
 
 
 def to_coco_batch(masks: npt.ArrayLike | Any, *, device: str = "cpu") -> list[dict[str, Any]]:
     """Encode (n, h, w) masks as COCO's objects, on all cores: `to_coco` of each."""
-    array = masks if lies_on_gpu(masks) else np.asarray(masks)
+    array: Any = masks if lies_on_gpu(masks) else np.asarray(masks)
     return [_to_object(counts, array.shape[1:]) for counts in encode_batch(array, device=device)]
 
 

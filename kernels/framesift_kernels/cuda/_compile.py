@@ -141,6 +141,7 @@ class Transfers:
 
     def __init__(self) -> None:
         self._back: list[tuple[Any, Any]] = []
+        self._is_awaited = False
 
     def read(self, array: Any) -> Any:
         """*array*, to be read."""
@@ -149,12 +150,14 @@ class Transfers:
     def change(self, array: Any) -> Any:
         """*array*, to be read and written."""
         if is_on_device(array):
+            self._is_awaited = True
             return as_device_array(array)
         return self._returning(to_device(array), array)
 
     def write(self, array: Any) -> Any:
         """*array*, all of which is to be written."""
         if is_on_device(array):
+            self._is_awaited = True
             return as_device_array(array)
         return self._returning(cuda.device_array(array.shape, array.dtype), array)
 
@@ -164,9 +167,11 @@ class Transfers:
         return copy
 
     def finish(self) -> None:
-        """Copy back what was written."""
+        """Copy back what was written, and wait for what was written there: its owner may read it on another stream."""
         for copy, array in self._back:
             to_host(copy, array)
+        if self._is_awaited:
+            cuda.synchronize()
 
 
 _one_at_a_time = (

@@ -135,25 +135,27 @@ def _stage(chains: F32, first: int, column: int, line: int, staged: F32) -> None
 @device
 def _offer_row(staged: F32, r: int, c0: int, stop: int, first_y: int, heaps: U64, heap: int) -> None:
     """Offer the distances of row r of a tile to its heap."""
+    largest = heaps[heap, 0]
     for e in range(min(_STAGED, stop - c0)):
         key = (np.uint64(float_bits(staged[r, e])) << np.uint64(32)) | np.uint64(first_y + c0 + e)
-        _offer(heaps, heap, key)
+        if key < largest:
+            _replace(heaps, heap, key)
+            largest = heaps[heap, 0]
 
 
 @device
-def _offer(heaps: U64, i: int, key: np.uint64) -> None:  # INOUT (n, k), the largest first
-    """Exchange the largest of a heap for *key*, if that is smaller."""
-    if key < heaps[i, 0]:
-        k, at = heaps.shape[1], 0
-        while 2 * at + 1 < k:
-            child = 2 * at + 1
-            if child + 1 < k and heaps[i, child + 1] > heaps[i, child]:
-                child += 1
-            if heaps[i, child] <= key:
-                break
-            heaps[i, at] = heaps[i, child]
-            at = child
-        heaps[i, at] = key
+def _replace(heaps: U64, i: int, key: np.uint64) -> None:  # INOUT (n, k), the largest first
+    """Exchange the largest of a heap for *key*, which is smaller."""
+    k, at = heaps.shape[1], 0
+    while 2 * at + 1 < k:
+        child = 2 * at + 1
+        if child + 1 < k and heaps[i, child + 1] > heaps[i, child]:
+            child += 1
+        if heaps[i, child] <= key:
+            break
+        heaps[i, at] = heaps[i, child]
+        at = child
+    heaps[i, at] = key
 
 
 @kernel
@@ -162,4 +164,5 @@ def _merge(heaps: U64, parts: int, n: int, k: int, keys: U64) -> None:  # IN (pa
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
         for part in range(parts):
             for e in range(k):
-                _offer(keys, i, heaps[part * n + i, e])
+                if heaps[part * n + i, e] < keys[i, 0]:
+                    _replace(keys, i, heaps[part * n + i, e])
