@@ -88,6 +88,14 @@ def test_nearest_does_not_depend_on_blocks_or_their_order(kernels, n, m, k, rand
     assert_array_equal(np.sort(keys_y, axis=1), np.sort(whole_y, axis=1))
 
 
+def test_of_equally_near_rows_the_first_stay_whenever_they_come(kernels):
+    x, y, keys = np.zeros((5, 2), np.float32), np.zeros((9, 2), np.uint8), np.full((5, 3), NONE)
+    nobody = np.empty((0, 3), np.uint64)
+    for start, stop in ((4, 9), (0, 4)):
+        kernels.nearest(x, y[start:stop], 0, start, keys, nobody)
+    assert_array_equal(split(keys)[0], [[0, 1, 2]] * 5)
+
+
 @compiled_only
 @pytest.mark.parametrize(("n", "m", "d"), [(50, 2**16 + 1, 2), (3, 100, 2**16 + 1), (700, 700, 70)])
 def test_nearest_of_large_input_equals_assign(kernels, rng, n, m, d):
