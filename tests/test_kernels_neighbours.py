@@ -282,13 +282,13 @@ def test_nearest_is_the_cpus(rng, dtype, n, m):
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
 @pytest.mark.parametrize("d", [0, 1, 5])
 def test_leaders_are_the_cpus(rng, dtype, d):
-    """Some rows follow leaders that there were before, some those of the same tile, some those of others."""
+    """Rows follow leaders that there were before, those of the same tile, those of others; some are just 2 apart."""
     cuda = framesift_kernels.load("cuda")
     n = 19 if SIMULATED else 3000
     x = rng.integers(0, 4, (n, d)).astype(dtype)
     sqdist = np.where(rng.random(n) < 0.3, 1.0, np.inf).astype(np.float32)
     labels = rng.integers(0, 9, n).astype(np.int32)
-    given = x, 7, 2.5, sqdist, labels, np.zeros(n, np.int64)
+    given = x, 7, 4.0, sqdist, labels, np.zeros(n, np.int64)
     found = both_places(cuda, "lead", given, (3, 4, 5))
     leaders = found[0][3]
     assert_all_equal([[a[:leaders] if i == 2 else a for i, a in enumerate(one)] for one in found])
@@ -301,9 +301,13 @@ def test_product_scores_are_the_cpus(rng, part):
     cuda = framesift_kernels.load("cuda")
     added = np.exp(rng.normal(0, 30, (3, 30))).astype(np.float32)
     added[0, 3:6], added[1, 9] = 0, np.inf
+    added = np.ascontiguousarray(
+        np.tile(added[:, :12], 3)[:, :30]
+    )  # equals, that one thread of the simulator's has
     sums, strengths = np.array([0.0, 2.5, 1e-3]), np.array([-1.5, 0.0, 3.1])
-    labels, tables = rng.integers(0, 5, (2, 30)).astype(np.int32), rng.normal(size=5)
-    closed = (rng.random(30) < 0.3).astype(np.uint8)
+    labels, tables = rng.integers(0, 5, (2, 12)).astype(np.int32), rng.normal(size=5)
+    labels, closed = np.tile(labels, 3)[:, :30], np.tile(rng.random(12) < 0.3, 3)[:30].astype(np.uint8)
+    labels = np.ascontiguousarray(labels)
     given = added, sums, strengths, labels, tables, closed, part, np.full(30, 9.0)
     assert_all_equal(both_places(cuda, "product_scores", given, (7,)))
 
