@@ -28,10 +28,13 @@ class Bench:
         Calls that count, after one that does not.
     device
         Where ours runs; the rooflines are the processor's.
+    enough_s
+        Seconds of calls after which a program is called no more.
     """
 
-    def __init__(self, repeats: int, device: str = "cpu") -> None:
+    def __init__(self, repeats: int, device: str = "cpu", *, enough_s: float = math.inf) -> None:
         self.repeats = repeats
+        self.enough_s = enough_s
         self.device = device
         self.flops, self.bandwidth = apart(lambda: (rooflines.flops(), rooflines.bandwidth()))
         self.measurements: list[Row] = [
@@ -50,7 +53,7 @@ class Bench:
         *floor_s* is what the roofline allows. *judge* turns what a program returned into figures, the same for all;
         it is asked once a program, in the program's process. A program that returns `workers.Took` says itself what of its time counts.
         """
-        found = calls(programs, self.repeats, judge=judge)
+        found = calls(programs, self.repeats, enough_s=self.enough_s, judge=judge)
         for name, made in found.items():
             for call in made:
                 row = {
@@ -94,7 +97,10 @@ class Bench:
 
 
 def rows(measurements: list[Row]) -> list[Row]:
-    """A row a case and peer; ``±`` is half of the range of ours over its median, quality is ours over the peer's."""
+    """A row a case and peer; ``±`` is half of the range of ours over its median, quality is ours over the peer's.
+
+    ``calls`` is how often ours and the peer was called: less often what takes long, and once what takes longest.
+    """
     cases: dict[str, dict[str, list[Row]]] = {}
     for (case, program), found in by(measurements, "case", "program").items():
         cases.setdefault(case, {})[program] = found
@@ -115,6 +121,7 @@ def _row(case: str, own: list[Row], peer: str, theirs: list[Row]) -> Row:
         "case": case,
         "framesift ms": 1e3 * mine,
         "±": "" if math.isnan(noise) else f"{100 * noise:.0f} %",
+        "calls": f"{len(own)}:{len(theirs)}",
         "peer": peer,
         "peer ms": 1e3 * other,
         "times faster": other / mine,

@@ -27,7 +27,7 @@ from .kernels_means import means_rows
 from .kernels_neighbours import neighbour_rows
 from .peers import mundig, plain, submodular
 from .results import Settings
-from .workers import Took, apart
+from .workers import Given, Took, apart
 
 __all__ = ["measure", "rows", "vectors"]
 
@@ -35,13 +35,16 @@ Row = dict[str, Any]
 _PICKS = {"tiny": (2000, 16, 50), "small": (100_000, 128, 1000), "full": (100_000, 128, 1000)}
 _BLOCKS = {"tiny": (4000, 16, 40), "small": (300_000, 256, 400), "full": (1_000_000, 256, 400)}
 _FACILITIES = {"tiny": (300, 16, 10), "small": (3000, 128, 50), "full": (20_000, 128, 200)}
-_REPEATS = {"tiny": 1, "small": 3, "full": 7}
+_REPEATS = {"tiny": 1, "small": 5, "full": 7}
+_ENOUGH_S = {"tiny": 1.5, "small": 1.5, "full": 10.0}
+_LITTLE = 2000
+"""Rows on which a peer that takes long is warmed up."""
 
 
 def measure(settings: Settings) -> list[Row]:
     """Every case, ours and the peers in turn."""
     size = settings.size
-    bench = Bench(_REPEATS[size], settings.device)
+    bench = Bench(_REPEATS[size], settings.device, enough_s=_ENOUGH_S[size])
     _kcenter(bench, size, *_PICKS[size])
     means_rows(bench, size)
     _facility_location(bench, *_FACILITIES[size])
@@ -68,8 +71,8 @@ def _kcenter(bench: Bench, size: str, n: int, d: int, k: int) -> None:
                 "framesift, rows on the device": bench.on_device(
                     lambda x: fs.kcenter_greedy(x, k, device=bench.device)[0], x
                 ),
-                "plain sweep": lambda x=x: plain.kcenter(x, k),
-                "lightly-mundig": (lambda x=x: theirs(x, k)) if theirs else None,
+                "plain sweep": Given(plain.kcenter, (x, k), (x[:_LITTLE], k)),
+                "lightly-mundig": Given(theirs, (x, k), (x[:_LITTLE], k)) if theirs else None,
             },
             lambda picks, x=x: {"picks": [int(at) for at in picks], "radius": metrics.radius(x, picks)},
         )
@@ -133,7 +136,10 @@ def _facility_location(bench: Bench, n: int, d: int, k: int) -> None:
         2 * n * n * d / bench.flops,
         {
             "framesift": lambda: fs.coverage(x, k, order=1, max_swaps=0, device=bench.device)[0],
-            **{name: partial(select, x, k) if select else None for name, select in peers.items()},
+            **{
+                name: Given(select, (x, k), (x[: 2 * k], k)) if select else None
+                for name, select in peers.items()
+            },
         },
         lambda picks: {"picks": [int(at) for at in picks], "mean_distance": metrics.mean_distance(x, picks)},
     )

@@ -7,6 +7,7 @@ import numpy as np
 from framesift import masks
 from framesift_kernels import load
 
+from .inputs import blobs, speckle
 from .peers import runs
 from .workers import apart
 
@@ -14,28 +15,6 @@ if TYPE_CHECKING:
     from .cases import Bench
 
 _SHAPE = {"tiny": (5, 90, 160), "small": (100, 1080, 1920), "full": (100, 1080, 1920)}
-
-
-def blobs(n: int, height: int, width: int) -> Any:
-    """(n, h, w) masks: a round shape with a wavy outline in each, a few percent of the picture."""
-    rng = np.random.default_rng(0)
-    out = np.zeros((n, height, width), np.uint8)
-    y, x = np.mgrid[:height, :width]
-    for mask in out:
-        radius = rng.uniform(0.02, 0.22) * height
-        center_y, center_x = rng.uniform(radius, height - radius), rng.uniform(radius, width - radius)
-        angle = np.arctan2(y - center_y, x - center_x)
-        wave = sum(rng.normal() * np.cos(f * angle + rng.uniform(0, 6)) / f for f in range(2, 9))
-        mask[:] = np.hypot(y - center_y, x - center_x) < radius * (1 + 0.1 * wave)
-    return out
-
-
-def speckle(n: int, height: int, width: int) -> Any:
-    """(n, h, w) masks: a hundredth of the pixels, each by itself."""
-    rng = np.random.default_rng(0)
-    return np.stack([(rng.random((height, width), np.float32) < 0.01).view(np.uint8) for _ in range(n)])
-
-
 _KINDS = (("blobs", blobs), ("speckle", speckle))
 
 
