@@ -23,8 +23,10 @@ def vectors(kind: str, n: int, d: int) -> Any:
         share = 1 / np.arange(1, N_CLUSTERS + 1)
         centers = 2 * rng.normal(size=(N_CLUSTERS, d)).astype(np.float32)
         return centers[rng.choice(N_CLUSTERS, n, p=share / share.sum())] + np.float32(0.3) * noise
-    walk = rng.normal(size=(n, 8)).astype(np.float32).cumsum(axis=0) / 30
-    return (walk @ rng.normal(size=(8, d)) + 0.05 * noise).astype(np.float32)
+    walk = rng.standard_normal((n, 8), np.float32).cumsum(axis=0) / 30
+    rows = walk @ rng.standard_normal((8, d), np.float32)
+    rows += np.multiply(noise, np.float32(0.05), out=noise)
+    return rows
 
 
 def blobs(n: int, height: int, width: int) -> Any:
