@@ -31,6 +31,16 @@ def coverage_rows(bench: "Bench", size: str, vectors: Any) -> None:
             },
             lambda picks, x=x: {"sum_left": _left(x, picks)},
         )
+    x = vectors("clustered", n, d)
+    bench.compare(
+        f"coverage {n}x{d}, the costs of all pairs and the first pick",
+        2 * n * n * d / bench.flops,
+        {
+            "framesift": lambda: fs.coverage(x, 1, order=_ORDER, max_swaps=0)[0],
+            "plain NumPy": lambda: medoids.coverage(x, 1, _ORDER, rounds=0),
+        },
+        lambda picks: {"sum_left": _left(x, picks)},
+    )
 
 
 def _left(x: Any, picks: Any) -> float:
