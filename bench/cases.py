@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from framesift_kernels import load
 from . import rooflines
 from .record import OURS
 from .results import by, middle_of, spread_of
-from .workers import Judge, Took, Work, apart, calls
+from .workers import Given, Judge, Took, Work, apart, calls
 
 Row = dict[str, Any]
 ITERATIONS = 10
@@ -30,10 +31,13 @@ class Bench:
         Calls that count, after one that does not.
     device
         Where ours runs; the rooflines are the processor's.
+    enough_s
+        Seconds of calls after which a program is called no more.
     """
 
-    def __init__(self, repeats: int, device: str = "cpu") -> None:
+    def __init__(self, repeats: int, device: str = "cpu", *, enough_s: float = math.inf) -> None:
         self.repeats = repeats
+        self.enough_s = enough_s
         self.device = device
         self.flops, self.bandwidth = apart(lambda: (rooflines.flops(), rooflines.bandwidth()))
         self.measurements: list[Row] = [
@@ -52,7 +56,9 @@ class Bench:
         *floor_s* is what the roofline allows. *judge* turns what a program returned into figures, the same for all;
         it is asked once a program, in the program's process. A program that returns `workers.Took` says itself what of its time counts.
         """
-        found = calls(with_device_time(programs, self.device), self.repeats, judge=judge)
+        found = calls(
+            with_device_time(programs, self.device), self.repeats, enough_s=self.enough_s, judge=judge
+        )
         for name, made in found.items():
             for call in made:
                 row = {
@@ -101,6 +107,9 @@ def with_device_time(programs: Mapping[str, Work | None], device: str) -> dict[s
 
 
 def _timed(work: Work) -> Work:
+    if isinstance(work, Given):
+        return Given(lambda *given: _timed(partial(work.work, *given))(), work.given, work.little)
+
     def timed() -> Took:
         from framesift_kernels.cuda._timing import measured
 
@@ -119,7 +128,8 @@ def _timed(work: Work) -> Work:
 def rows(measurements: list[Row]) -> list[Row]:
     """A row a case and peer; ``±`` is half of the range of ours over its median, quality is ours over the peer's.
 
-    On a GPU ``device ms`` is what its kernels took of ours, each from its launch on, ``copies ms`` what copies to it and
+    ``calls`` is how often ours and the peer was called: less often what takes long, and once what takes longest. On a
+    GPU ``device ms`` is what its kernels took of ours, each from its launch on, ``copies ms`` what copies to it and
     back took, and ``host ms`` the rest.
     """
     cases: dict[str, dict[str, list[Row]]] = {}
@@ -142,6 +152,7 @@ def _row(case: str, own: list[Row], peer: str, theirs: list[Row]) -> Row:
         "case": case,
         "framesift ms": 1e3 * mine,
         "±": "" if math.isnan(noise) else f"{100 * noise:.0f} %",
+        "calls": f"{len(own)}:{len(theirs)}",
         "peer": peer,
         "peer ms": 1e3 * other,
         "times faster": other / mine,

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .record import turns
+
 Row = dict[str, Any]
 _REPEATS = {"tiny": 1, "small": 3, "full": 7}
 _TINY = ("picture",)
@@ -72,7 +74,7 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     rows: list[Row] = []
     for name in _TINY if size == "tiny" else _calls():
         first, cached = [], []
-        for _ in range(_REPEATS[size]):
+        for _ in turns(_REPEATS[size], warm_up=0):
             with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
                 first.append(_measure(name, folder))
                 cached.append(_measure(name, folder))

@@ -1,6 +1,5 @@
 """The rows on masks and hashes of suite ``kernels``."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,35 +7,16 @@ import numpy as np
 from framesift import masks
 from framesift_kernels import load
 
+from .inputs import blobs, speckle
 from .peers import runs
-from .workers import apart
+from .workers import Given, apart
 
 if TYPE_CHECKING:
     from .cases import Bench
 
 _SHAPE = {"tiny": (5, 90, 160), "small": (100, 1080, 1920), "full": (100, 1080, 1920)}
-
-
-def blobs(n: int, height: int, width: int) -> Any:
-    """(n, h, w) masks: a round shape with a wavy outline in each, a few percent of the picture."""
-    rng = np.random.default_rng(0)
-    out = np.zeros((n, height, width), np.uint8)
-    y, x = np.mgrid[:height, :width]
-    for mask in out:
-        radius = rng.uniform(0.02, 0.22) * height
-        center_y, center_x = rng.uniform(radius, height - radius), rng.uniform(radius, width - radius)
-        angle = np.arctan2(y - center_y, x - center_x)
-        wave = sum(rng.normal() * np.cos(f * angle + rng.uniform(0, 6)) / f for f in range(2, 9))
-        mask[:] = np.hypot(y - center_y, x - center_x) < radius * (1 + 0.1 * wave)
-    return out
-
-
-def speckle(n: int, height: int, width: int) -> Any:
-    """(n, h, w) masks: a hundredth of the pixels, each by itself."""
-    rng = np.random.default_rng(0)
-    return np.stack([(rng.random((height, width), np.float32) < 0.01).view(np.uint8) for _ in range(n)])
-
-
+_LITTLE = 2
+"""Masks that a peer is warmed up on."""
 _KINDS = (("blobs", blobs), ("speckle", speckle))
 
 
@@ -53,7 +33,7 @@ def mask_rows(bench: "Bench", size: str) -> None:
 
 def _encoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
     coco, rows = runs.pycocotools(), runs.labelformat()
-    theirs = (lambda: [coco[0](mask) for mask in batch]) if coco else None
+    theirs = _on_each(coco[0], batch) if coco else None
     bench.compare(
         f"COCO objects of {name}",
         floor,
@@ -78,7 +58,7 @@ def _encoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
         floor,
         {
             "framesift": lambda: masks.encode_batch(batch, "row", device=bench.device),
-            "labelformat": (lambda: [rows(mask) for mask in batch]) if rows else None,
+            "labelformat": _on_each(rows, batch) if rows else None,
         },
     )
 
@@ -87,26 +67,18 @@ def _decoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
     """From COCO's objects, so that both read strings; pycocotools can only decode to new memory."""
     coco = runs.pycocotools()
     rles, out = apart(lambda: masks.to_coco_batch(batch)), np.zeros_like(batch)
-
-    def one_by_one(decode: Any) -> Any:
-        def work() -> None:
-            for rle in rles:
-                decode(rle)
-
-        return work
-
     bench.compare(
         f"{name}, of COCO objects, one by one",
         floor,
         {
-            "framesift": one_by_one(partial(masks.from_coco, device=bench.device)),
-            "pycocotools": one_by_one(coco[1]) if coco else None,
-            "pycocotools, to Fortran order": one_by_one(coco[2]) if coco else None,
+            "framesift": lambda: [masks.from_coco(rle, device=bench.device).shape for rle in rles],
+            "pycocotools": _on_each(coco[1], rles) if coco else None,
+            "pycocotools, to Fortran order": _on_each(coco[2], rles) if coco else None,
         },
     )
     batches = {
-        "pycocotools": (lambda: coco[3](rles)) if coco else None,
-        "pycocotools, to Fortran order": (lambda: coco[2](rles)) if coco else None,
+        "pycocotools": Given(coco[3], (rles,), (rles[:_LITTLE],)) if coco else None,
+        "pycocotools, to Fortran order": Given(coco[2], (rles,), (rles[:_LITTLE],)) if coco else None,
     }
     case = f"{name}, of COCO objects, as a batch"
     bench.compare(
@@ -119,6 +91,16 @@ def _decoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
         floor,
         {"framesift": lambda: masks.from_coco_batch(rles, out=out, device=bench.device), **batches},
     )
+
+
+def _on_each(function: Any, batch: Any) -> Given:
+    """A peer on masks or runs one by one; of what it returns, nothing is held."""
+
+    def work(some: Any) -> None:
+        for one in some:
+            function(one)
+
+    return Given(work, (batch,), (batch[:_LITTLE],))
 
 
 def _hashing(bench: "Bench", size: str) -> None:

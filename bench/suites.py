@@ -25,14 +25,14 @@ Row = dict[str, Any]
 
 BUDGET_S = {
     "start": 20,
-    "compile": 20,
+    "compile": 45,
     "decode": 130,
     "modes": 90,
     "export": 50,
     "isolation": 30,
     "shortcuts": 30,
     "memory": 50,
-    "kernels": 170,
+    "kernels": 145,
     "select": 130,
     "storage": 40,
     "quality": 40,

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ import framesift
 import naive_bench
 from bench import (
     __main__,
+    cases,
     clips,
     compare,
     decode,
@@ -244,6 +246,33 @@ def test_calls_have_processes_of_their_own(capsys: pytest.CaptureFixture[str]) -
     assert workers.apart(os.getpid) != os.getpid()
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         workers.apart(lambda: 1 // 0)
+
+
+@pytest.mark.usefixtures("beside_threads")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_takes_long_is_warmed_up_on_little_and_called_once() -> None:
+    asked: list[float] = []
+
+    def work(seconds: float) -> list[float]:
+        asked.append(seconds)
+        time.sleep(seconds)
+        return asked
+
+    programs: dict[str, workers.Work | None] = {
+        "framesift": lambda: [7.0],
+        "slow": workers.Given(work, (0.2,), (0.01,)),
+    }
+    found = workers.calls(programs, 3, enough_s=0.1, judge=lambda answer: {"answer": answer})
+    assert [len(made) for made in found.values()] == [3, 1]
+    (call,) = found["slow"]
+    assert call.wall_s >= 0.2
+    assert call.judged == {"answer": [0.01, 0.2]}
+    rows = [
+        {"case": "a", "program": program, "wall_s": made.wall_s}
+        for program, calls in found.items()
+        for made in calls
+    ]
+    assert [row["calls"] for row in cases.rows(rows)] == ["3:1"]
 
 
 _FORKING = """
