@@ -17,6 +17,7 @@ from .cluster_sums import cluster_sums
 from .content_hash import content_hash
 from .cost_gains import cost_gains
 from .difference_hash import difference_hash
+from .draw import draw
 from .get import get
 from .is_finite import is_finite
 from .lower_grouped import lower_grouped
@@ -66,6 +67,7 @@ __all__ = [
     "content_hash",
     "cost_gains",
     "difference_hash",
+    "draw",
     "get",
     "is_finite",
     "lower_grouped",
