@@ -13,6 +13,7 @@ import typer
 
 from .commands import app
 from .dlc import dlc
+from .drawing import check_labels, label_video, plot_trajectories
 from .lightning_pose import import_zip
 from .lists import lists
 from .outliers import outliers
@@ -22,9 +23,12 @@ from .report import report
 from .sleap import suggest
 from .views import select_views
 
+app.command()(check_labels)
 app.command()(import_zip)
+app.command()(label_video)
 app.command()(lists)
 app.command()(outliers)
+app.command()(plot_trajectories)
 app.command("filter")(filter_predictions)
 app.command()(skeleton)
 app.command()(report)
