@@ -30,25 +30,13 @@ class Figure:
         self.kernels = kernels
         self.scale = scale
         self.pixels = np.full((round(height * scale), round(width * scale), 3), 255, np.uint8)
-
-    def font(self, size: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
-        return ImageFont.load_default(size * self.scale)
+        self._texts: list[tuple[tuple[float, float], str, str, int, bool]] = []
 
     def text(
         self, at: tuple[float, float], text: str, anchor: str, size: int = 13, *, upright: bool = False
     ) -> None:
-        """Text, read from below where *upright*."""
-        font, color = self.font(size), _INK
-        x, y = at[0] * self.scale, at[1] * self.scale
-        picture = Image.fromarray(self.pixels)
-        if not upright:
-            ImageDraw.Draw(picture).text((x, y), text, color, font=font, anchor=anchor)
-        else:
-            length, height = math.ceil(font.getlength(text)), round(2 * size * self.scale)
-            label = Image.new("RGB", (length, height), (255, 255, 255))
-            ImageDraw.Draw(label).text((0, height / 2), text, color, font=font, anchor="lm")
-            picture.paste(label.rotate(90, expand=True), (round(x - height / 2), round(y - length / 2)))
-        self.pixels = np.array(picture)
+        """Text, read from below where *upright*. It comes on top of all else."""
+        self._texts.append((at, text, anchor, size, upright))
 
     def legend(self, left: int, top: int, names: Sequence[str], colors: F32) -> None:
         """Names beside their colours; as many as there is room for."""
@@ -73,8 +61,28 @@ class Figure:
     def save(self, path: Path) -> None:
         """Write it in the format that the suffix names, one of `SUFFIXES`."""
         picture = Image.fromarray(self.pixels)
+        for (x, y), text, anchor, size, upright in self._texts:
+            font = ImageFont.load_default(size * self.scale)
+            at = x * self.scale, y * self.scale
+            if upright:
+                _write_upright(picture, at, text, font, round(2 * size * self.scale))
+            else:
+                ImageDraw.Draw(picture).text(at, text, _INK, font=font, anchor=anchor)
         kind = _FORMATS[path.suffix.lower()]
         write_atomically(path, lambda file: picture.save(file, kind))
+
+
+def _write_upright(
+    picture: Image.Image,
+    at: tuple[float, float],
+    text: str,
+    font: "ImageFont.FreeTypeFont | ImageFont.ImageFont",
+    height: int,
+) -> None:
+    length = math.ceil(font.getlength(text))
+    label = Image.new("RGB", (length, height), (255, 255, 255))
+    ImageDraw.Draw(label).text((0, height / 2), text, _INK, font=font, anchor="lm")
+    picture.paste(label.rotate(90, expand=True), (round(at[0] - height / 2), round(at[1] - length / 2)))
 
 
 @dataclass(frozen=True, slots=True)

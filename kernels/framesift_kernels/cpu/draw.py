@@ -33,26 +33,31 @@ def _draw(
 ) -> None:
     h, w, c = picture.shape
     for s in range(len(strokes)):
-        x0, y0, x1, y1, radius = strokes[s]
-        reach = radius + 0.5
+        x0, y0, x1, y1 = (
+            float(strokes[s, 0]),
+            float(strokes[s, 1]),
+            float(strokes[s, 2]),
+            float(strokes[s, 3]),
+        )
+        reach = float(strokes[s, 4]) + 0.5
         top, bottom = min(y0, y1) - reach, max(y0, y1) + reach
         left, right = min(x0, x1) - reach, max(x0, x1) + reach
-        if not (top < h and bottom > -1 and left < w and right > -1):  # NaN too
+        if not (top < h and bottom > -1 and left < w and right > -1) or math.isnan(x0 + y0 + x1 + y1):
             continue
-        for y in range(max(0, math.ceil(top)), min(h - 1, math.floor(bottom)) + 1):
+        for y in range(math.ceil(max(0.0, top)), math.floor(min(h - 1.0, bottom)) + 1):
             # Of the stroke, only the part whose rows are near counts: from a to b of its length.
             a, b = _near(y0, y1, y, reach)
             left = min(x0 + a * (x1 - x0), x0 + b * (x1 - x0)) - reach
             right = max(x0 + a * (x1 - x0), x0 + b * (x1 - x0)) + reach
             if not (left < w and right > -1):
                 continue
-            for x in range(max(0, math.ceil(left)), min(w - 1, math.floor(right)) + 1):
-                covered = min(1.0, reach - _distance(x, y, x0, y0, x1, y1))
+            for x in range(math.ceil(max(0.0, left)), math.floor(min(w - 1.0, right)) + 1):
+                covered = min(1.0, reach - _distance(float(x), float(y), x0, y0, x1, y1))
                 if covered > 0:
-                    opacity = covered * colors[s, c]
+                    opacity = covered * float(colors[s, c])
                     for i in range(c):
-                        old = picture[y, x, i]
-                        picture[y, x, i] = int(old + opacity * (colors[s, i] - old) + 0.5)
+                        old = float(picture[y, x, i])
+                        picture[y, x, i] = int(old + opacity * (float(colors[s, i]) - old) + 0.5)
 
 
 @kernel
