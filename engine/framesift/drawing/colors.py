@@ -43,7 +43,7 @@ def _rainbow(x: F64) -> F64:
 
 
 def _hsv(x: F64) -> F64:
-    return np.array([colorsys.hsv_to_rgb(h, 1, 1) for h in x]).reshape(-1, 3)
+    return np.array([colorsys.hsv_to_rgb(h * 63 / 64, 1, 1) for h in x]).reshape(-1, 3)
 
 
 _FORMULAS: dict[str, Callable[[F64], F64]] = {"jet": _jet, "rainbow": _rainbow, "hsv": _hsv}
