@@ -203,6 +203,10 @@ class _Job:
         source = find_one(video, self.videos, self.places if self.places is not None else [video.parent])
         stem = source.stem if source.stem.startswith(video.stem) else video.stem
         place = (video.parent if self.out is None else self.out) / f"{stem}_labeled.mp4"
+        if place in found.files:
+            raise SourceError(
+                f"another video was written to {place} just now; rename one, or write beside them"
+            )
         if place.exists() and not self.overwrite:
             found.skipped.append(
                 SetAside(str(video), f"{place} is there already; use overwrite (--overwrite)")

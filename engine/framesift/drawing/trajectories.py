@@ -92,6 +92,10 @@ def plot_trajectories(
         if not len(poses):
             raise SourceError(f"{path} holds no predictions")
         folder = (path.parent / "plot-poses" if out is None else Path(out)) / _video_name(path)
+        if any(file.parent == folder and file.stem.startswith("hist") for file in found.files):
+            raise SourceError(
+                f"plots of another file were written to {folder} just now; plot them one by one"
+            )
         filtered = "_filtered" if path.stem.endswith("_filtered") else ""
         for number, name in enumerate(poses.individuals):
             plots = _Plots(poses, number, style, kernels, resolution / 100, line_width)
