@@ -16,6 +16,7 @@ class Method(StrEnum):
     uniform = "uniform"
     random = "random"
     motion_kmeans = "motion-kmeans"
+    chunk = "chunk"
 
 
 class Decode(StrEnum):

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import deeplabcut, lightly, masks, predictions
+    from .drawing.drawn import Drawn
+    from .drawing.labelled_pictures import check_labels
+    from .drawing.labelled_videos import label_video
+    from .drawing.trajectories import plot_trajectories
     from .export.exporting import export
     from .export.lightning_project import import_zip
     from .export.lists import write_lists
@@ -35,6 +39,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Balance",
     "Diversity",
+    "Drawn",
     "DuplicateGroups",
     "Index",
     "KMeans",
@@ -45,6 +50,7 @@ __all__ = [
     "SelectedSource",
     "Selection",
     "Weights",
+    "check_labels",
     "count_outliers",
     "coverage",
     "deeplabcut",
@@ -58,12 +64,14 @@ __all__ = [
     "index",
     "kcenter_greedy",
     "kmeans",
+    "label_video",
     "lightly",
     "masks",
     "near_duplicates",
     "nearest",
     "open_index",
     "outliers",
+    "plot_trajectories",
     "predictions",
     "principal_components",
     "product_greedy",
@@ -82,6 +90,7 @@ __all__ = [
 _MODULES = {
     "Balance": "selection.objectives",
     "Diversity": "selection.objectives",
+    "Drawn": "drawing.drawn",
     "DuplicateGroups": "selection.duplicates",
     "Index": "index",
     "KMeans": "selection.kmeans",
@@ -92,6 +101,7 @@ _MODULES = {
     "SelectedSource": "selection.result",
     "Selection": "selection.result",
     "Weights": "selection.objectives",
+    "check_labels": "drawing.labelled_pictures",
     "count_outliers": "outliers.extracting",
     "coverage": "selection.coverage",
     "describe": "inspection",
@@ -104,10 +114,12 @@ _MODULES = {
     "index": "index",
     "kcenter_greedy": "selection.kcenter",
     "kmeans": "selection.kmeans",
+    "label_video": "drawing.labelled_videos",
     "near_duplicates": "selection.duplicates",
     "nearest": "selection.neighbours",
     "open_index": "index",
     "outliers": "outliers.choosing",
+    "plot_trajectories": "drawing.trajectories",
     "principal_components": "features.components",
     "product_greedy": "selection.product",
     "read_selection": "selection.result",

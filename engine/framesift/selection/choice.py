@@ -15,6 +15,7 @@ from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
 from ..sources import SetAside
 from .candidates import Candidates, Chooser, Gap, gather, times_s
+from .chunk import chunk
 from .clusters import kmeans, motion_kmeans
 from .coreset import coreset
 from .coverage import check_order
@@ -32,6 +33,7 @@ METHODS: dict[str, Callable[[Task], list[Pick]]] = {
     "uniform": uniform,
     "random": random,
     "motion-kmeans": motion_kmeans,
+    "chunk": chunk,
 }
 
 
@@ -77,7 +79,8 @@ def select(
         ``"coverage"``: every frame is to look like a chosen one; the sum of the distances to the nearest, to the
         power of *order*, is made small. ``"kmeans"``: cluster the thumbnails, the frame nearest each centre. ``"coreset"``: greedy k-center,
         always the frame farthest from those chosen. ``"uniform"``: evenly spaced. ``"random"``.
-        ``"motion-kmeans"``: Lightning Pose's, k-means over the frames that move.
+        ``"motion-kmeans"``: Lightning Pose's, k-means over the frames that move. ``"chunk"``: the first *n*
+        in a row (without exact duplicates, but with *keep_duplicates*), as SLEAP's frame chunk.
     per_source
         Choose *n* frames of every source on its own. A source that has not so many is set aside.
     seed
