@@ -36,6 +36,8 @@ def show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: bo
             f"{count(len(selection), 'frame')} of {count(n_sources, 'source')} in {seconds:.1f} s; "
             f"look at {inside(out, 'contact-sheet.png')}"
         )
+    if ignored := selection.options.get("ignored"):
+        say(f"warning: these options of the configuration mean nothing here: {', '.join(map(str, ignored))}")
     return exit_code(selection.set_aside, [(s.uri, s.warnings) for s in selection.sources])
 
 
