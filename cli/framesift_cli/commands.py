@@ -51,6 +51,7 @@ from .showing import (
     place,
     print_json,
     say,
+    show_plan,
     show_selection,
 )
 
@@ -156,12 +157,36 @@ def select(
     threads: Threads = None,
     isolate: Isolate = None,
     timeout: Timeout = 300.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it will take: memory, disk and time.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
     """Choose frames and write them as pictures."""
     import framesift
 
+    if dry_run:
+        found = framesift.plan(
+            inputs,
+            n,
+            method=method.value,
+            per_source=per_source,
+            config=config,
+            size=size,
+            start=start,
+            stop=stop,
+            step=step,
+            crop=crop,
+            decode=decode.value,
+            color=color,
+            layout=layout.value,
+            context=context,
+            image_format=image_format.value,
+            device=device,
+            threads=threads,
+        )
+        return show_plan(found, as_json=as_json)
     with reporting(quiet=quiet) as progress:
         selection = framesift.extract(
             inputs,

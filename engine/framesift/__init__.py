@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .outliers.choosing import Outliers, outliers
     from .outliers.extracting import count_outliers, extract_outliers
     from .pipeline import extract
+    from .planning import plan
     from .progress import Progress
     from .report.reporting import report
     from .selection.choice import select
@@ -64,6 +65,7 @@ __all__ = [
     "nearest",
     "open_index",
     "outliers",
+    "plan",
     "predictions",
     "principal_components",
     "product_greedy",
@@ -108,6 +110,7 @@ _MODULES = {
     "nearest": "selection.neighbours",
     "open_index": "index",
     "outliers": "outliers.choosing",
+    "plan": "planning",
     "principal_components": "features.components",
     "product_greedy": "selection.product",
     "read_selection": "selection.result",

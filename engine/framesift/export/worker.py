@@ -203,7 +203,8 @@ def _corruptness(selection: Selection, ready: Prepared, names: list[str], rows: 
 
 
 def _write_embeddings(folder: Path, ready: Prepared, names: list[str], rows: Mapping[str, I64]) -> list[Path]:
-    x, unit = ready.components[: ready.n], of_unit_length(ready.components[: ready.n])
+    x = ready.components[: ready.n]
+    unit = of_unit_length(x)
     every = np.sort(np.concatenate([rows["sampled"], rows["removed"]]))
     tables: Mapping[str, tuple[F32, I64]] = {
         "embeddings": (x, every),

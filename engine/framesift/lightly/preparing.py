@@ -29,6 +29,7 @@ from .quality import MEASURED, QUALITY, corruptness, quality, statistic
 from .relevant import read_relevant
 
 COMPONENTS = 128
+_ROWS = 16_384
 Bools = npt.NDArray[np.bool_]
 Column = npt.NDArray[Any]
 
@@ -58,8 +59,7 @@ class Prepared:
     n_pools: int = 0
     """Inputs that only what was selected before is of."""
     _names: dict[str | None, list[str]] = field(default_factory=dict)
-    _components: F32 | None = None
-    _unit: F32 | None = None
+    _vectors: F32 | None = None
 
     @property
     def n(self) -> int:
@@ -76,17 +76,15 @@ class Prepared:
     @property
     def components(self) -> F32:
         """(rows, d) principal components of the thumbnails of all of *joined*."""
-        if self._components is None:
-            pixels = Pixels(self.joined, list(range(len(self.joined.records))), load_kernels(self.device))
-            self._components = pca(pixels, COMPONENTS, np.random.Generator(np.random.Philox(self.seed)))
-        return self._components
+        pixels = Pixels(self.joined, list(range(len(self.joined.records))), load_kernels(self.device))
+        return pca(pixels, COMPONENTS, np.random.Generator(np.random.Philox(self.seed)))
 
     @property
     def vectors(self) -> F32:
         """(rows, d) embeddings of all of *joined*: its components, of unit length if they are to be."""
-        if self._unit is None:
-            self._unit = of_unit_length(self.components) if self.rules.normalize else self.components
-        return self._unit
+        if self._vectors is None:
+            self._vectors = of_unit_length(self.components) if self.rules.normalize else self.components
+        return self._vectors
 
     def data(self, progress: ProgressCallback = silent) -> Data:
         """What the strategies' inputs name, a row a candidate."""
@@ -248,6 +246,9 @@ def _queries(brought: Brought, made: Index, stack: ExitStack) -> tuple[list[str]
 
 def of_unit_length(x: F32) -> F32:
     """Rows brought to unit length; those that are zero stay so."""
-    length = np.sqrt((x.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
-    unit: F32 = (x / np.where(length > 0, length, 1)).astype(np.float32)
+    unit = np.empty(x.shape, np.float32)
+    for start in range(0, len(x), _ROWS):
+        rows = x[start : start + _ROWS].astype(np.float64)
+        length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
+        unit[start : start + _ROWS] = rows / np.where(length > 0, length, 1)
     return unit
