@@ -113,11 +113,23 @@ def _ready(
         made,
         rules,
         brought_before(options),
-        read_excluded(exclude, made),
+        _excluded(selection, made, exclude),
         stack,
         keep_duplicates=keeps or bool(options.get("keep_duplicates")),
         seed=selection.seed,
     )
+
+
+def _excluded(
+    selection: Selection, made: Index, exclude: PathLike | Iterable[PathLike] | None
+) -> dict[int, set[int]]:
+    """What was extracted before, as it is given now and as the selection says."""
+    found = read_excluded(exclude, made)
+    places = {record.id: at for at, record in enumerate(made.records)}
+    known = selection.options.get("preselected_frames")
+    for source, frames in known.items() if isinstance(known, dict) else ():
+        found.setdefault(places[selection.sources[int(source)].id], set()).update(frames)
+    return found
 
 
 def _lists(selection: Selection, ready: Prepared) -> dict[str, I64]:

@@ -145,12 +145,14 @@ def select_frames(
         if not picks:
             raise NotEnoughFramesError(_nothing(ready))
         frames = frames_of(ready.candidates, picks)
+        before = _before(ready)
     progress(Progress(stage="select", done=1, total=1))
     options = {
         "config": written,
         "skip_near": skip_near,
         "n_excluded": len(ready.before),
         "keep_duplicates": keep_duplicates,
+        **({"preselected_frames": before} if before else {}),
         **_recorded(brought),
         **({"ignored": list(rules.ignored)} if rules.ignored else {}),
         "device": device,
@@ -191,6 +193,15 @@ def _choose(ready: Prepared, data: Data, skip_near: bool) -> list[Pick]:
         device=ready.device,
     )
     return [Pick(int(row), cluster=rank) for rank, at in enumerate(picks) for row in sequences[at]]
+
+
+def _before(ready: Prepared) -> dict[str, list[int]]:
+    """Frames of the index that were selected before, by the position of their source."""
+    found: dict[str, list[int]] = {}
+    rows = ready.before[ready.before < ready.n]
+    for source, frame in zip(ready.candidates.source[rows], ready.candidates.frame[rows], strict=True):
+        found.setdefault(str(source), []).append(int(frame))
+    return found
 
 
 def _nothing(ready: Prepared) -> str:
