@@ -102,7 +102,9 @@ EMBEDDING = {
     "distanceToCoverInput": NUMERIC,
     "scatterPlotData": {"pcaEmbeddingData": PLANE, "umapEmbeddingData": PLANE},
 }
-BOXES = [{"filename": str, "predictions": [{"categoryId": int, "bbox": [float], "score": float}]}]
+BOXES = [
+    {"filename": str, "predictions": [{"categoryId": int, "bbox": [float], "score": float, "epsilon": float}]}
+]
 TASK = {
     "taskType": str,
     "categoryIdToName": {str: str},

@@ -56,6 +56,8 @@ def test_label_studio_gets_a_task_a_picture(made: Path) -> None:
         assert unquote(file) == frame.file
         assert (made / "out" / unquote(file)).exists()
         assert task["meta"]["frame_index"] == frame.index
+        folder = Path(selection.sources[frame.source].uri).parent.name
+        assert task["data"]["lightlyFileName"] == f"{folder}/a-{frame.index:02d}-mp4.png"
     written(made, "label-studio", prefix="s3://bucket/")
     tasks = json.loads((made / "out" / "label-studio.json").read_text())
     assert tasks[0]["data"]["image"].startswith("s3://bucket/frames/")

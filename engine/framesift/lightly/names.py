@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import UsageError
 from ..index import Index
 from ..remote.address import is_uri
-from ..selection.result import SelectedSource, _text
+from ..selection.result import SelectedFrame, SelectedSource, Selection, _text
 
 FOLDER = ".lightly"
 """Beside the input: predictions and metadata."""
@@ -34,9 +34,7 @@ def _of_source(index: Index, at: int, root: str) -> list[str]:
     frames = reader.frames().tolist()
     place = _below(_folder(record.kind, record.uri), root)
     if record.kind == "video":
-        digits, extension = len(str(record.n_frames)), PurePosixPath(record.uri).suffix[1:]
-        stem = place / record.name
-        return [_text(f"{stem}-{i:0{digits}d}-{extension}.png") for i in frames]
+        return [_text(_frame(place / record.name, i, record.n_frames, record.uri)) for i in frames]
     inside = place if record.kind == "images" else place / record.name
     source = SelectedSource(**{f.name: getattr(record, f.name) for f in fields(SelectedSource)})
     with open_images(open_source(source, index.elsewhere.get(record.id))) as images:
@@ -63,6 +61,25 @@ def _below(path: str, root: str) -> PurePosixPath:
     if ".." in found.parts:
         raise UsageError(f"{path} is not in {root}, to which names are to be relative: give another root")
     return found
+
+
+def frame_of_source(selection: Selection, frame: SelectedFrame) -> str | None:
+    """What the worker calls a frame that was chosen, if it is of a video."""
+    source = selection.sources[frame.source]
+    if source.kind != "video":
+        return None
+    folders = [_folder(other.kind, other.uri) for other in selection.sources]
+    together = len({folder.startswith("/") for folder in folders}) == 1
+    root = selection.options.get("root") or (os.path.commonpath(folders) if together else "")
+    try:
+        place = _below(_folder(source.kind, source.uri), root)
+    except UsageError:
+        place = PurePosixPath()
+    return _text(_frame(place / source.name, frame.index, source.n_frames, source.uri))
+
+
+def _frame(stem: PurePosixPath, index: int, n_frames: int, uri: str) -> str:
+    return f"{stem}-{index:0{len(str(n_frames))}d}-{PurePosixPath(uri).suffix[1:]}.png"
 
 
 def _folder(kind: str, uri: str) -> str:

@@ -149,6 +149,7 @@ def _examples(task: TaskPredictions, rows: I64, names: Sequence[str]) -> list[_N
                         "categoryId": task.categories[task.category[m]].id,
                         "bbox": plain(task.bbox[m]),
                         "score": float(task.score[m]),
+                        "epsilon": 0.0,  # theirs; it is required, and said nowhere what it is
                     }
                     for m in boxes
                 ],
