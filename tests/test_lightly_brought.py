@@ -282,13 +282,13 @@ def test_groups_of_a_regular_expression_are_metadata(made: Any) -> None:
 def test_the_configuration_of_a_run_is_taken_as_the_client_is_given_it(
     folder: Path, tmp_path: Path, capsys: Any
 ) -> None:
-    (tmp_path / "r.txt").write_text("day/*\n")
+    (folder / ".lightly/relevant.txt").write_text("day/*\n")
     run = {
         "worker_config": {
             "enable_corruptness_check": False,
             "remove_exact_duplicates": True,
             "enable_training": False,
-            "relevant_filenames_file": str(tmp_path / "r.txt"),
+            "relevant_filenames_file": ".lightly/relevant.txt",
             "shutdown_when_job_finished": True,
         },
         "selection_config": {"nSamples": 4, "strategies": [DIVERSITY]},

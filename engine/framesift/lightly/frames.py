@@ -24,7 +24,7 @@ from .datapool import check_pools
 from .inputs import Data
 from .names import input_root
 from .preparing import Prepared, prepare
-from .relevant import read_relevant, relevant_inputs
+from .relevant import locate, read_relevant, relevant_inputs
 from .selecting import choose
 from .sequences import cut, pooled
 
@@ -278,7 +278,7 @@ def check_brought(
     as_queries(given["queries"])
     root = input_root(inputs) if given["root"] is None else os.path.abspath(given["root"])
     if named := given["relevant_filenames"] or parse(config).relevant_filenames:
-        inputs, root = relevant_inputs(inputs, read_relevant(named), root)
+        inputs, root = relevant_inputs(inputs, read_relevant(locate(named, root)), root)
     return inputs, {**given, "root": root}
 
 

@@ -24,9 +24,9 @@ from .brought import Brought, read_metadata, read_predictions, read_table
 from .config import Config
 from .datapool import Datapool, Joined, index_queries, read_pool
 from .inputs import Data
-from .names import sample_names, source_names
+from .names import common_folder, sample_names, source_names
 from .quality import MEASURED, QUALITY, corruptness, quality, statistic
-from .relevant import read_relevant
+from .relevant import locate, read_relevant
 
 COMPONENTS = 128
 _ROWS = 16_384
@@ -138,7 +138,8 @@ class Prepared:
         """Leave out what is not relevant, corrupt, or a near duplicate; `candidates` says how many of each."""
         relevant = self.brought.relevant or self.rules.relevant_filenames
         if relevant:
-            self._leave_out("irrelevant", ~self._is_relevant(str(relevant)))
+            path = locate(relevant, self.brought.root or common_folder(self.made))
+            self._leave_out("irrelevant", ~self._is_relevant(str(path)))
         if self.rules.sequence_length > 1:
             return
         if self.rules.corruption_threshold is not None:

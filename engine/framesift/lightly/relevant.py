@@ -85,6 +85,12 @@ def read_relevant(path: str | os.PathLike[str]) -> Relevant:
     return Relevant(frozenset(names), tuple(lines))
 
 
+def locate(path: str | os.PathLike[str], root: str | None) -> str | os.PathLike[str]:
+    """*path* as it is, or else in *root*: the worker's is relative to the folder of ``.lightly``."""
+    inside = os.path.join(root or "", path)
+    return inside if root and not os.path.exists(path) and os.path.exists(inside) else path
+
+
 def _fault(name: str) -> str | None:
     if name.startswith("/"):
         return "is absolute"
