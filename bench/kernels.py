@@ -5,7 +5,6 @@ machine's roofline it reaches. Where the plain procedure has a floor (its reads 
 distances at the machine's FMAs), ``roofline`` is that floor over our time: above 1, less was done than that.
 """
 
-import sys
 import tempfile
 import time
 from functools import partial
@@ -45,10 +44,6 @@ def measure(settings: Settings) -> list[Row]:
     _kcenter(bench, size, *_PICKS[size])
     means_rows(bench, size)
     _facility_location(bench, *_FACILITIES[size])
-    if bench.device != "cpu":
-        said = "rows from disk, coverage, neighbours and masks have no case here that runs on"
-        print(f"suite kernels: {said} {bench.device}. Left out.", file=sys.stderr)
-        return bench.measurements
     _kcenter_in_blocks(bench, size, *_BLOCKS[size])
     coverage_rows(bench, size, vectors)
     neighbour_rows(bench, size, vectors)
@@ -86,7 +81,7 @@ def _kcenter_in_blocks(bench: Bench, size: str, n: int, d: int, k: int) -> None:
                 f"k-center {n}x{d} float16 from disk, {k} picks, {kind}",
                 2 * n * d * k / bench.flops,
                 {
-                    "framesift": partial(_count_passes, path, k, x.nbytes // 8),
+                    "framesift": partial(_count_passes, path, k, x.nbytes // 8, bench.device),
                     f"reading {k} times": partial(_read, path, k),
                 },
                 lambda passes: {"passes": passes},
@@ -100,7 +95,7 @@ def _write(path: Path, x: Any, chunk: int) -> None:
     array[:] = x
 
 
-def _count_passes(path: Path, k: int, max_bytes: int) -> float:
+def _count_passes(path: Path, k: int, max_bytes: int, device: str) -> float:
     array, rows, original = zarr.open_array(path, mode="r"), [], Matrix.read
 
     def read(self: Matrix, part: slice) -> Any:
@@ -109,7 +104,7 @@ def _count_passes(path: Path, k: int, max_bytes: int) -> float:
 
     Matrix.read = read  # type: ignore[method-assign]
     try:
-        fs.kcenter_greedy(array, k, max_bytes=max_bytes)
+        fs.kcenter_greedy(array, k, max_bytes=max_bytes, device=device)
         return float(sum(rows) / array.shape[0])
     finally:
         Matrix.read = original  # type: ignore[method-assign]

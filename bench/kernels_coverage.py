@@ -25,7 +25,7 @@ def coverage_rows(bench: "Bench", size: str, vectors: Any) -> None:
             f"coverage {n}x{d}, {k} picks with swaps, {kind}",
             2 * n * n * d / bench.flops,
             {
-                "framesift": lambda x=x: fs.coverage(x, k, order=_ORDER)[0],
+                "framesift": lambda x=x: fs.coverage(x, k, order=_ORDER, device=bench.device)[0],
                 "plain NumPy": lambda x=x: medoids.coverage(x, k, _ORDER),
             },
             lambda picks, x=x: {"sum_left": _left(x, picks)},

@@ -1,5 +1,6 @@
 """The rows on masks and hashes of suite ``kernels``."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,18 +57,27 @@ def _encoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
     bench.compare(
         f"COCO objects of {name}",
         floor,
-        {"framesift": lambda: masks.to_coco_batch(batch), "pycocotools": theirs},
+        {
+            "framesift": lambda: masks.to_coco_batch(batch, device=bench.device),
+            "framesift, masks on the device": bench.on_device(
+                lambda batch: masks.to_coco_batch(batch, device=bench.device), batch
+            ),
+            "pycocotools": theirs,
+        },
     )
     bench.compare(
         f"COCO objects of {name}, one by one",
         floor,
-        {"framesift": lambda: [masks.to_coco(mask) for mask in batch], "pycocotools": theirs},
+        {
+            "framesift": lambda: [masks.to_coco(mask, device=bench.device) for mask in batch],
+            "pycocotools": theirs,
+        },
     )
     bench.compare(
         f"row runs of {name}",
         floor,
         {
-            "framesift": lambda: masks.encode_batch(batch, "row"),
+            "framesift": lambda: masks.encode_batch(batch, "row", device=bench.device),
             "labelformat": (lambda: [rows(mask) for mask in batch]) if rows else None,
         },
     )
@@ -89,7 +99,7 @@ def _decoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
         f"{name}, of COCO objects, one by one",
         floor,
         {
-            "framesift": one_by_one(masks.from_coco),
+            "framesift": one_by_one(partial(masks.from_coco, device=bench.device)),
             "pycocotools": one_by_one(coco[1]) if coco else None,
             "pycocotools, to Fortran order": one_by_one(coco[2]) if coco else None,
         },
@@ -100,12 +110,14 @@ def _decoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
     }
     case = f"{name}, of COCO objects, as a batch"
     bench.compare(
-        f"{case} in new memory", floor, {"framesift": lambda: masks.from_coco_batch(rles), **batches}
+        f"{case} in new memory",
+        floor,
+        {"framesift": lambda: masks.from_coco_batch(rles, device=bench.device), **batches},
     )
     bench.compare(
         f"{case} in memory that is there",
         floor,
-        {"framesift": lambda: masks.from_coco_batch(rles, out=out), **batches},
+        {"framesift": lambda: masks.from_coco_batch(rles, out=out, device=bench.device), **batches},
     )
 
 
@@ -113,10 +125,13 @@ def _hashing(bench: "Bench", size: str) -> None:
     """Planes of a video, more than fit the cache."""
     n, height, width = _SHAPE[size]
     planes = np.random.default_rng(0).integers(0, 256, (n, height, width // 8 * 8), np.uint8)
-    kernels, theirs = load("cpu"), runs.xxhash()
+    theirs = runs.xxhash()
     for name, ours in (
-        ("content_hash", lambda plane: kernels.content_hash(plane.view(np.uint64), plane.shape[1], 0)),
-        ("xxh3", lambda plane: kernels.xxh3(plane.reshape(-1), 0)),
+        (
+            "content_hash",
+            lambda plane: load(bench.device).content_hash(plane.view(np.uint64), plane.shape[1], 0),
+        ),
+        ("xxh3", lambda plane: load(bench.device).xxh3(plane.reshape(-1), 0)),
     ):
         bench.compare(
             f"{name} of {n} planes of {width}x{height}",

@@ -74,12 +74,13 @@ def _run(fit: clustering.Lloyd, x: Any, init: Any) -> Callable[[], Took]:
 
 
 def _mini_batches(bench: "Bench", n: int, d: int, k: int) -> None:
-    x, kernels = vectors("clustered", n, d), load("cpu")
+    x = vectors("clustered", n, d)
     init = _start(x, k)
     rows = min(_BATCH, n)
     labels, sqdist = np.empty(rows, np.int32), np.empty(rows, np.float32)
 
     def ours() -> Took:
+        kernels = load(bench.device)
         began = time.perf_counter()
         centers = init
         for start in range(0, n - rows + 1, rows):
@@ -101,14 +102,14 @@ def _mini_batches(bench: "Bench", n: int, d: int, k: int) -> None:
 
 def _nested(bench: "Bench", kind: str, n: int, d: int, k: int) -> None:
     """What a stream gets, nested batches of a sample, beside Lloyd's iterations over all rows from the same seeds."""
-    x, kernels = vectors(kind, n, d), load("cpu")
+    x = vectors(kind, n, d)
 
     def both() -> tuple[float, float, float]:
-        rng = np.random.Generator(np.random.Philox(0))
+        rng, kernels = np.random.Generator(np.random.Philox(0)), load(bench.device)
         began = time.perf_counter()
         nested = our_kmeans.cluster(Matrix(x, "x", 4096), k, rng, kernels)
         middle = time.perf_counter()
-        whole = fs.kmeans(x, k)
+        whole = fs.kmeans(x, k, device=bench.device)
         return middle - began, time.perf_counter() - middle, nested.inertia / whole.inertia
 
     nested_s, whole_s, ratio = apart(both)

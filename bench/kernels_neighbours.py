@@ -30,18 +30,27 @@ def _nearest(bench: "Bench", n: int, d: int, k: int, vectors: Any) -> None:
     bench.compare(
         f"{k} nearest other rows of {n}x{d}",
         n * pair_s,
-        {"framesift": lambda: fs.nearest(x, None, k), "faiss flat": (lambda: flat(x, k)) if flat else None},
+        {
+            "framesift": lambda: fs.nearest(x, None, k, device=bench.device),
+            "framesift, rows on the device": bench.on_device(
+                lambda x: fs.nearest(x, None, k, device=bench.device), x
+            ),
+            "faiss flat": (lambda: flat(x, k)) if flat else None,
+        },
     )
     bench.compare(
         f"{k} nearest of {n}x{d}, {len(queries)} other queries",
         len(queries) * pair_s,
-        {"framesift": lambda: fs.nearest(queries, x, k), "faiss flat": _search(x, queries, k)},
+        {
+            "framesift": lambda: fs.nearest(queries, x, k, device=bench.device),
+            "faiss flat": _search(x, queries, k),
+        },
     )
     bench.compare(
         f"typicality of {n // 4}x{d}, {k} neighbours",
         n // 4 * pair_s / 4,
         {
-            "framesift": lambda: fs.typicality(queries, k),
+            "framesift": lambda: fs.typicality(queries, k, device=bench.device),
             "lightly-mundig": (lambda: typicality(queries, k)) if typicality else None,
         },
     )
@@ -69,7 +78,7 @@ def _product(bench: "Bench", n: int, d: int, k: int, vectors: Any) -> None:
             f"product of diversity, weights, balance {n}x{d}, {k} picks, {kind}, {what}",
             k * x.nbytes / bench.bandwidth,
             {
-                "framesift": lambda given=objectives: fs.product_greedy(given, k),
+                "framesift": lambda given=objectives: fs.product_greedy(given, k, device=bench.device),
                 "lightly-mundig": (lambda x=x, classes=classes: theirs(x, weights, classes, target, k))
                 if theirs
                 else None,

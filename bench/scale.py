@@ -12,7 +12,7 @@ import numpy as np
 import framesift as fs
 
 from . import clips, ours, strategies
-from .cases import iteration
+from .cases import iteration, with_device_time
 from .inputs import vectors
 from .peers import clustering, ffmpeg, plain
 from .record import OURS, Command, alternate, shared
@@ -48,9 +48,11 @@ def measure(settings: Settings) -> list[Row]:
             for program, runs in alternate(commands, 1, warm_up=int(settings.size == "small")).items():
                 measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]
     for case, x, works in _vectors(settings):
-        for program, made in calls(works, _REPEATS[settings.size]).items():
+        timed = with_device_time(works, settings.device)
+        for program, made in calls(timed, _REPEATS[settings.size]).items():
             measurements += [
                 {"case": case, "program": program, "x": x, "wall_s": call.wall_s, "cpu_s": call.cpu_s}
+                | call.figures
                 for call in made
             ]
     return measurements
@@ -61,7 +63,8 @@ def rows(measurements: list[Row]) -> list[Row]:
 
     Cost is about x to the power of ``slope``, a least-squares fit of the logarithms; ``±`` is its standard error, and
     ``last`` the slope between the two largest, where what is paid once weighs least. ``memory`` is the slope of the
-    peak memory of whole processes.
+    peak memory of whole processes. On a GPU ``device s`` is what its kernels took of the longest, and ``device`` the
+    slope of that.
     """
     shown = []
     for (case, program), found in by(measurements, "case", "program").items():
@@ -73,6 +76,9 @@ def rows(measurements: list[Row]) -> list[Row]:
         if "peak_rss_bytes" in found[0]:
             peaks = curve(found, "peak_rss_bytes")
             row |= {"peak MB": peaks[-1][1] / 2**20, "memory": fit(peaks)[0]}
+        if "device_s" in found[0]:
+            device = curve(found, "device_s")
+            row |= {"device s": device[-1][1], "device": fit(device)[0]}
         shown.append(row)
     return shown
 

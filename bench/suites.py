@@ -41,7 +41,7 @@ BUDGET_S = {
     "scale": 70,
 }
 """Seconds after which a suite of size ``small`` measures the rest only once; together under 15 minutes."""
-_ON_DEVICES = ("kernels", "scale", "quality")
+_ON_DEVICES = ("kernels", "scale")
 """Suites of which ``--device`` changes anything."""
 
 
@@ -123,7 +123,8 @@ def without_device(name: str, device: str) -> str:
     """Why a suite does not run on *device*; empty where it does."""
     if device == "cpu" or name in _ON_DEVICES:
         return ""
-    return f"suite {name} has nothing that runs on {device}: videos are decoded by the processor. Left out."
+    why = "videos are decoded by the processor, and picks are the same"
+    return f"suite {name} measures nothing that {device} changes: {why}. Left out."
 
 
 if __name__ == "__main__":

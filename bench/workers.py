@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +38,8 @@ class Took:
 
     wall_s: float
     answer: Any = None
+    figures: dict[str, float] = field(default_factory=dict)
+    """What else was measured of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Call:
     """Peak memory over what the process held before the call."""
     judged: dict[str, Any] | None = None
     """Figures of what it returned; of the first call of a program, and of its last answer."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """What the work itself has measured."""
 
 
 def calls(
@@ -205,9 +209,10 @@ def _measure(work: Work) -> tuple[Call, Any]:
     wall = time.perf_counter() - began
     cpu = time.process_time() - cpu
     extra = max(0, _peak() - before)
+    figures: dict[str, float] = {}
     if isinstance(answer, Took):
-        wall, answer = answer.wall_s, answer.answer
-    return Call(wall, cpu, extra), answer
+        wall, answer, figures = answer.wall_s, answer.answer, answer.figures
+    return Call(wall, cpu, extra, figures=figures), answer
 
 
 def _reset_peak() -> int:

@@ -126,6 +126,7 @@ CLIPS = {
     "mpeg4_mkv": Clip(suffix=".mkv", codec="mpeg4", options={"bf": "2"}),
     "mpeg4_mp4": Clip(codec="mpeg4", options={"bf": "2"}),
     "mjpeg_avi": Clip(suffix=".avi", codec="mjpeg", pix_fmt="yuvj420p", full_range=True, n=40),
+    "mjpeg_raw": Clip(suffix=".mjpeg", codec="mjpeg", pix_fmt="yuvj420p", full_range=True, n=20),
     "mpeg2_ts": replace(_MPEG2, suffix=".ts"),
     "mpeg2_mpg": replace(_MPEG2, suffix=".mpg"),
     "mpeg2_mkv": replace(_MPEG2, suffix=".mkv"),

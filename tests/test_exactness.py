@@ -263,6 +263,31 @@ def test_every_decoder_learns_from_the_first_packet_which_x264_wrote_the_stream(
     assert n_compared > 1
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("mode", ["exact", "keyframes"])
+def test_a_palette_that_comes_once_is_not_lost(tmp_path: Path, threads: int, mode: str) -> None:
+    """AVI hands the palette out with the first packet that is read: after a seek all is black."""
+    path = tmp_path / "palette.avi"
+    rng = np.random.Generator(np.random.Philox(5))
+    palette = np.concatenate([np.full((256, 1), 255), rng.integers(0, 256, (256, 3))], axis=1).astype(
+        np.uint8
+    )
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "pal8"
+        for _ in range(8):
+            picture = rng.integers(0, 256, (48, 64)).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray((picture, palette), format="pal8")))
+        container.mux(stream.encode(None))
+    truth = plainly_decoded(path)
+    assert np.ptp(truth.thumbnails) > 200
+    with index(path, size=SIZE, threads=threads, decode=mode) as made:
+        (record,), reader = made.records, made.reader(0)
+        assert reader.read("content_hash").tolist() == truth.content_hash.tolist()
+        assert np.array_equal(reader.read("thumbnails"), truth.thumbnails)
+    assert record.doubt == "a palette comes with its packets"
+
+
 @pytest.mark.parametrize("alike", [True, False])
 def test_a_frame_that_differs_from_its_keyframe_on_sends_the_source_to_sequential_decoding(
     material: Any, route: Route, monkeypatch: pytest.MonkeyPatch, alike: bool

@@ -15,9 +15,11 @@ import pytest
 from PIL import Image
 
 import naive
-from clips import CLIPS, decode, make_clip, painted, painted_number
+from clips import CLIPS, corrupt, decode, make_clip, painted, painted_number
 from framesift.errors import UsageError
 from framesift.index import Index, index, open_index
+from framesift.ingest import running
+from framesift.ingest.job import Job
 from framesift.progress import Progress
 from framesift.store import Flag
 from framesift.video.packets import BYTES_A_PACKET, read_packets
@@ -369,6 +371,30 @@ def test_peak_memory_is_flat_in_the_length_of_the_video(tmp_path: Path) -> None:
     assert long - short < 32, f"{short} MB for 200 frames, {long} MB for 1600"
 
 
+def test_a_job_that_is_done_keeps_nothing_of_its_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of thousands would hold the packet index of every video to its end."""
+    jobs: list[Job] = []
+    made_job = running._job
+
+    def remembered(*args: Any) -> Job:
+        jobs.append(made_job(*args))
+        return jobs[-1]
+
+    monkeypatch.setattr("framesift.ingest.running._job", remembered)
+    monkeypatch.setattr("framesift.ingest.video._MIN_SEGMENT_FRAMES", 1)
+    good = make_clip(tmp_path / "good.mp4")
+    damaged = corrupt(make_clip(tmp_path / "damaged.mp4"), 3, 60)
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    index([good, damaged, text], isolate=False, threads=2).close()
+    assert len(jobs) == 3
+    for job in jobs:
+        assert (job.record is None) != (job.reason is None)
+        assert vars(job).keys() == job._kept | {"_kept"}
+
+
 class _Packets:
     """A container whose packets cost nothing."""
 
@@ -385,9 +411,10 @@ class _Packets:
 
 def test_the_packet_index_keeps_to_its_formula() -> None:
     peaks = []
+    stream: Any = SimpleNamespace(codec_context=SimpleNamespace(pix_fmt="yuv420p"))
     for n in (20_000, 120_000):
         tracemalloc.start()
-        found = read_packets(_Packets(n), None)  # type: ignore[arg-type]
+        found = read_packets(_Packets(n), stream)  # type: ignore[arg-type]
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert len(found.pts) == n

@@ -6,8 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from clips import make_clip
 from framesift.errors import NothingUsableError, SourceError
-from framesift.sources import Source, find_sources, fingerprint, list_images, natural_key
+from framesift.index import index
+from framesift.sources import (
+    Source,
+    _content_fingerprint,
+    find_sources,
+    fingerprint,
+    list_images,
+    natural_key,
+)
 
 PNG = b"\x89PNG"
 
@@ -161,6 +170,30 @@ def test_a_changed_byte_changes_the_fingerprint_of_a_small_file(
     path.write_bytes(data)
     assert fingerprint(a_source(path)) != before
     assert before.n_bytes == n_bytes
+
+
+@pytest.mark.parametrize("n_bytes", [1, 1 << 16, (4 << 20) - 1, 4 << 20, (4 << 20) + 1, 30 << 20])
+def test_a_fingerprint_reads_no_byte_twice_of_a_small_file_and_4_mb_of_others(
+    tmp_path: Path, n_bytes: int
+) -> None:
+    read: list[tuple[int, int]] = []
+
+    def ranges(start: int, stop: int) -> bytes:
+        read.append((start, stop))
+        return bytes(stop - start)
+
+    _content_fingerprint(n_bytes, ranges)
+    assert sum(stop - start for start, stop in read) == min(n_bytes, 4 << 20)
+    assert (read[0][0], read[-1][1]) == (0, n_bytes)
+
+
+def test_what_is_no_regular_file_is_set_aside_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    make_clip(tmp_path / "clip.mp4", n=3)
+    with index(tmp_path, isolate=False) as made:
+        assert [record.name for record in made.records] == ["clip"]
+        assert [Path(item.uri).name for item in made.set_aside] == ["pipe.mp4"]
+        assert made.set_aside[0].reason == "not a regular file"
 
 
 def test_a_fingerprint_reads_4_mb_of_a_file_of_any_size(tmp_path: Path) -> None:

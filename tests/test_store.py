@@ -4,7 +4,9 @@ import json
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,11 @@ from framesift.errors import (
 )
 from framesift.index import index, open_index
 from framesift.ingest.job import Job
-from framesift.store import SourceWriter, Store, chunk_rows
+from framesift.ingest.memory import chunk_bytes
+from framesift.ingest.rows import Rows
+from framesift.store import SourceWriter, Store, chunk_rows, rows_a_chunk
 from framesift.video.decode import Decoder
+from framesift_kernels import load
 
 ROWS_A_CHUNK = 7
 
@@ -62,7 +67,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def _count(monkeypatch: pytest.MonkeyPatch, name: str, names: list[str]) -> None:
     kind, method = name.split(".")
-    module = sys.modules["framesift.ingest.video" if kind == "VideoJob" else "framesift.ingest.images"]
+    module = import_module("framesift.ingest.video" if kind == "VideoJob" else "framesift.ingest.images")
     original = getattr(getattr(module, kind), method)
 
     def counted(job: Job, *args: Any) -> Any:
@@ -344,7 +349,7 @@ def test_a_killed_run_is_resumed_and_ends_bit_identical(
 ) -> None:
     fill(tmp_path / "anew", clip)
     command = [sys.executable, "-c", _KILLED, str(clip), str(tmp_path / "store"), place, name, str(call)]
-    assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(command, timeout=180, check=False).returncode == -signal.SIGKILL
     assert Store(tmp_path / "store").records() == {}
     fill(tmp_path / "store", clip)
     assert tree(tmp_path / "store") == tree(tmp_path / "anew")
@@ -483,3 +488,38 @@ def test_damage_in_one_chunk_leaves_the_others_readable(clip: Path, tmp_path: Pa
 )
 def test_a_chunk_is_a_power_of_two_of_rows_and_a_few_megabytes(shape: tuple[int, int], rows: int) -> None:
     assert chunk_rows(shape) == rows
+
+
+# Memory -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_rows_on_their_way_to_the_store_keep_to_their_formula(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, color: bool
+) -> None:
+    """One thread: a chunk that is full and stored, one shared with the next segment, all of noise."""
+    monkeypatch.undo()
+    shape = (48, 64)
+    n = rows_a_chunk(shape, color=color)
+    noise = np.random.Generator(np.random.Philox(1)).integers(0, 256, (n, *shape), np.uint8)
+    with Store(tmp_path / "store") as store, store.writing():
+        writer = SourceWriter(store, "a", n_rows=2 * n, shape=shape, key={}, color=color)
+        rows = Rows(writer, load("cpu"))
+        tracemalloc.start()
+        _store_chunk(rows, noise)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    whole = chunk_bytes(shape, 1, color=color)
+    assert 0.7 * whole < peak <= whole, f"{peak / whole:.2f} of the formula"
+
+
+def _store_chunk(rows: Rows, pictures: np.ndarray) -> None:
+    """Fill the first chunk but for its last row, begin the second, then hand in that row: so that it is stored."""
+    first, second = rows.cursor(), rows.cursor()
+    second.at(rows.writer.rows_a_chunk)
+    for number, picture in enumerate(pictures):
+        chunk, at = first.at(number)
+        chunk.thumbnails[at] = picture
+        if chunk.chroma is not None:
+            chunk.chroma[at] = picture, picture[::-1]
+    first.close()

@@ -1,4 +1,4 @@
-"""The commands. Each is one call of the library; compiled code is imported when one runs."""
+"""The commands of the main job. Each is one call of the library; compiled code is imported when one runs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,29 +58,7 @@ from .showing import (
 if TYPE_CHECKING:
     from framesift.sources import SetAside
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 all well; 1 internal error; 2 usage; 3 finished, but some inputs were set aside; "
-    "4 nothing usable; 5 store busy; 6 integrity; 7 out of disk or memory; 130/143 stopped, and resumable.",
-)
 
-
-@app.callback(invoke_without_command=True)
-def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Pick the frames worth labelling out of hours of video."""
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"framesift {installed('framesift')}")
-        raise typer.Exit
-
-
-@app.command()
 def select(
     inputs: Inputs,
     n: Annotated[
@@ -235,7 +213,6 @@ def select(
     return show_selection(selection, out, as_json=as_json, quiet=quiet)
 
 
-@app.command()
 def index(
     inputs: Inputs,
     store: Annotated[
@@ -291,7 +268,6 @@ def index(
     return exit_code(made.set_aside, [(r.uri, r.warnings) for r in made.records])
 
 
-@app.command()
 def export(
     selection: Annotated[Path, typer.Argument(metavar="SELECTION.json", help="What select wrote.")],
     out: Out = "framesift-out",
@@ -328,7 +304,6 @@ def export(
     return show_selection(chosen, out, as_json=as_json, quiet=quiet)
 
 
-@app.command()
 def info(
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...|STORE", help="Videos and the like, or a store.")
@@ -356,7 +331,6 @@ def info(
     return exit_code(set_aside, [])
 
 
-@app.command()
 def verify(
     store: Annotated[str, typer.Argument(metavar="STORE", help="Folder of the store, or its address.")],
     as_json: AsJson = False,
@@ -377,7 +351,6 @@ def verify(
     return 6 if found["damaged"] else 0
 
 
-@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("framesift-demo"),
     as_json: AsJson = False,

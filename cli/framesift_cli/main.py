@@ -11,33 +11,13 @@ from typing import NoReturn
 
 import typer
 
-from .commands import app
-from .dlc import dlc
-from .lightning_pose import import_zip
-from .lists import lists
-from .outliers import outliers
-from .poses import filter_predictions, skeleton
-from .predictions import predictions
-from .report import report
-from .sleap import suggest
-from .views import select_views
-
-app.command()(import_zip)
-app.command()(lists)
-app.command()(outliers)
-app.command("filter")(filter_predictions)
-app.command()(skeleton)
-app.command()(report)
-app.command()(suggest)
-app.command()(select_views)
-app.add_typer(dlc)
-app.add_typer(predictions)
+from .app import app
 
 
 def main() -> None:
     """Run the command line; exits with the promised code (see ``framesift --help``)."""
     signal.signal(signal.SIGTERM, _terminate)
-    gc.set_threshold(20_000)  # imports make much, and nothing of it is garbage
+    gc.set_threshold(200_000)  # imports make much, and nothing of it is garbage
     # Else its idle threads, one a core, spin for a tenth of a second while they are wanted for decoding.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
     _exit(run(sys.argv[1:]))
@@ -65,8 +45,8 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     # Not ``app()``: Typer would take interrupts and broken pipes for itself, and end them in other codes.
-    command = typer.main.get_command(app)
     try:
+        command = typer.main.get_command(app)
         with command.make_context("framesift", arguments or ["--help"]) as context:
             result = command.invoke(context)
         return result if isinstance(result, int) else 0

@@ -9,9 +9,8 @@ Sources: the Zarr v3 specification, and those of its codecs ``bytes``, ``zstd`` 
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +24,7 @@ _CRC_BYTES = 4
 _MAX_ROW_BYTES = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(NamedTuple):
     """An array of which each chunk holds *chunk_rows* whole rows."""
 
     path: Path
@@ -113,10 +111,12 @@ class Array:
 
     def write(self, number: int, rows: npt.NDArray[Any]) -> None:
         """Store chunk *number*, which is all of its rows, in one piece or not at all."""
-        whole = np.zeros((self.chunk_rows, *self.shape[1:]), self.dtype.newbyteorder("<"))
-        whole[: len(rows)] = rows
-        data = _compress(whole)
-        write_atomically(self.chunk_path(number), lambda file: file.write(data))
+        whole = np.ascontiguousarray(rows, self.dtype.newbyteorder("<"))
+        if len(rows) < self.chunk_rows:
+            whole = np.zeros((self.chunk_rows, *self.shape[1:]), whole.dtype)
+            whole[: len(rows)] = rows
+        parts = _compress(whole)
+        write_atomically(self.chunk_path(number), lambda file: file.writelines(parts))
 
     def write_all(self, rows: npt.NDArray[Any]) -> None:
         """Store every chunk."""
@@ -181,16 +181,17 @@ def _write_document(path: Path, document: dict[str, Any]) -> None:
     write_atomically(path / "zarr.json", lambda file: file.write(data))
 
 
-def _compress(rows: npt.NDArray[Any]) -> bytes:
+def _compress(rows: npt.NDArray[Any]) -> tuple[bytes, bytes]:
+    """What is stored of *rows*, and its checksum; memory: twice that of the rows, at worst."""
     import google_crc32c  # late: other threads decode meanwhile
 
     data = zstd.compress(rows.reshape(-1).view(np.uint8), _ZSTD_LEVEL)
     checksum: int = google_crc32c.value(data)
-    return data + checksum.to_bytes(_CRC_BYTES, "little")
+    return data, checksum.to_bytes(_CRC_BYTES, "little")
 
 
 def _decompress(data: bytes, n_bytes: int) -> bytes | None:
-    """The *n_bytes* bytes that `_compress` was given; None if these are not they."""
+    """The *n_bytes* bytes that `_compress` was given; None if *data* is not what it made of them."""
     import google_crc32c
 
     body, checksum = data[:-_CRC_BYTES], int.from_bytes(data[-_CRC_BYTES:], "little")

@@ -29,7 +29,7 @@ PathLike = str | os.PathLike[str]
 DECODE_MODES = ("exact", "fast", "coarse", "keyframes")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Index:
     """Thumbnails and statistics of every frame of some sources, in a store on disk.
 

@@ -1,6 +1,7 @@
 """One writer at a time, and no lock that outlives its process."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,10 +28,8 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
         if not _try_lock(handle):
             holder = path.read_text(errors="replace").strip() or "another process"
             raise StoreBusyError(f"{what} is being written by {holder}; wait for it to end")
-        import socket  # late: it takes a thousandth of a second
-
         os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
         yield
     finally:
         os.close(handle)  # which also unlocks it

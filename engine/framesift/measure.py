@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -16,8 +16,7 @@ from .video import planes
 Crop = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(NamedTuple):
     """What of a frame is looked at, and how large its thumbnail is."""
 
     width: int
@@ -63,7 +62,7 @@ def make_view(width: int, height: int, rotation: int, crop: Crop | None, size: i
     return View(width=width, height=height, rotation=turns * 90, region=region, shape=shape)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Meter:
     """Measures the frames of one source; not to be shared between threads."""
 

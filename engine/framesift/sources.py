@@ -1,15 +1,17 @@
 """Inputs as people give them (files, folders, globs, zips, addresses, file objects) → sources, in a fixed order."""
 
 import glob
-import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Literal, TypeAlias
+from stat import S_ISREG
+from typing import IO, Literal, NamedTuple, TypeAlias
+
+from framesift_kernels.digest import blake2b
 
 from .errors import NothingUsableError, SourceError
 from .remote.address import is_uri
@@ -66,7 +68,7 @@ class Source:
         """Key of the source in a store: its name and a digest of its path or address."""
         plain = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode()
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-")[:48] or "source"
-        digest = hashlib.blake2b(os.fsencode(self.uri), digest_size=6).hexdigest()
+        digest = blake2b(os.fsencode(self.uri), digest_size=6).hexdigest()
         return f"{slug}-{digest}"
 
 
@@ -78,13 +80,12 @@ class SetAside:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """What tells whether a source's content is still the same."""
 
     n_bytes: int
     digest: str
-    """BLAKE2b of the size and of 64 blocks of 64 KiB spread over the file (of names and sizes for a folder)."""
+    """BLAKE2b of the size and of 64 blocks of 64 KiB spread over the file, or all of it (of a folder: names and sizes)."""
 
 
 def find_sources(inputs: Input | Iterable[Input]) -> tuple[list[Source], list[SetAside]]:
@@ -116,15 +117,26 @@ def find_sources(inputs: Input | Iterable[Input]) -> tuple[list[Source], list[Se
         raise NothingUsableError("no input was given; expected video files, folders, globs or zips of frames")
     sources: dict[str, Source] = {}
     set_aside: list[SetAside] = []
-    with ThreadPoolExecutor(_REQUESTS) as pool:  # each address is a request at least
+    for item, answer in zip(given, _answers(given), strict=True):
+        try:
+            for source in answer():
+                _check_same(sources.setdefault(source.uri, source), source)
+        except SourceError as e:
+            set_aside.append(SetAside(_shown(item), str(e)))
+    return list(sources.values()), set_aside
+
+
+def _answers(given: list[Input]) -> Iterator[Callable[[], list[Source]]]:
+    """For each input what returns its sources. An address is a request at least, so some are asked at a time."""
+    if not any(map(is_uri, given)):
+        yield from (partial(_expand, item) for item in given)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_REQUESTS) as pool:
         asked = [pool.submit(_expand, item) if is_uri(item) else None for item in given]
         for item, answer in zip(given, asked, strict=True):
-            try:
-                for source in _expand(item) if answer is None else answer.result():
-                    _check_same(sources.setdefault(source.uri, source), source)
-            except SourceError as e:
-                set_aside.append(SetAside(_shown(item), str(e)))
-    return list(sources.values()), set_aside
+            yield partial(_expand, item) if answer is None else answer.result
 
 
 def _is_one(inputs: object) -> bool:
@@ -251,6 +263,8 @@ def fingerprint(source: Source) -> Fingerprint:
 
 
 def _file_fingerprint(path: Path) -> Fingerprint:
+    if not S_ISREG(path.stat().st_mode):  # to open a named pipe waits for whoever writes to it
+        raise SourceError("not a regular file")
     with path.open("rb") as file:
         n_bytes = os.fstat(file.fileno()).st_size
         if n_bytes == 0:
@@ -264,7 +278,10 @@ def _file_fingerprint(path: Path) -> Fingerprint:
 
 
 def _content_fingerprint(n_bytes: int, read: Callable[[int, int], bytes]) -> Fingerprint:
-    digest = hashlib.blake2b(str(n_bytes).encode(), digest_size=16)
+    digest = blake2b(str(n_bytes).encode(), digest_size=16)
+    if n_bytes <= _FINGERPRINT_BLOCKS * _FINGERPRINT_BLOCK_BYTES:
+        digest.update(read(0, n_bytes))
+        return Fingerprint(n_bytes, digest.hexdigest())
     last = max(0, n_bytes - _FINGERPRINT_BLOCK_BYTES)
     for block in range(_FINGERPRINT_BLOCKS):
         start = last * block // (_FINGERPRINT_BLOCKS - 1)
@@ -273,7 +290,7 @@ def _content_fingerprint(n_bytes: int, read: Callable[[int, int], bytes]) -> Fin
 
 
 def _folder_fingerprint(path: Path) -> Fingerprint:
-    digest = hashlib.blake2b(digest_size=16)
+    digest = blake2b(digest_size=16)
     total = 0
     for image in list_images(path):
         stat = image.stat()

@@ -109,7 +109,7 @@ class SourceRecord:
         return len(range(self.start, self.stop, self.step)) if self.n_listed is None else self.n_listed
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Chunk:
     """Rows being filled: threads write disjoint rows, and whoever brings the last one stores it."""
 
@@ -284,13 +284,14 @@ class SourceWriter:
         plan = {"schema": SCHEMA_VERSION, "n_rows": n_rows, "shape": list(shape), "chunk": self.rows_a_chunk}
         header = json.dumps({**plan, **key}, sort_keys=True)
         self.done = self._resume(header)
-        if not self.done:
+        if self.done:
+            self._arrays = {name: Array.open(self._path / name) for name in self._layout}
+        else:
             with disk_errors(store.path):
                 store.discard(source_id)
-                self._create()
+                self._arrays = self._create()
         lines = [header, *sorted(self.done)]  # anew, so that no line is added to a torn one
         write_atomically(self._journal, lambda file: file.write("".join(f"{x}\n" for x in lines).encode()))
-        self._arrays = {name: Array.open(self._path / name) for name in self._layout}
 
     def _resume(self, header: str) -> set[int]:
         try:
@@ -306,10 +307,12 @@ class SourceWriter:
         chroma = {"chroma": ((2, *self.shape), "uint8")} if self.color else {}
         return {"thumbnails": (self.shape, "uint8"), **chroma, **_ROW_ARRAYS}
 
-    def _create(self) -> None:
+    def _create(self) -> dict[str, Array]:
         create_group(self._path)
-        for name, (tail, dtype) in self._layout.items():
-            Array.create(self._path / name, (self.n_rows, *tail), self.rows_a_chunk, dtype)
+        return {
+            name: Array.create(self._path / name, (self.n_rows, *tail), self.rows_a_chunk, dtype)
+            for name, (tail, dtype) in self._layout.items()
+        }
 
     @property
     def n_chunks(self) -> int:

@@ -1,7 +1,7 @@
 """Compiled kernels: arrays in, arrays out. One module a device, every module with the same functions."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,6 @@ Region = tuple[int, int, int, int]
 
 class DeviceUnavailableError(RuntimeError):
     """The device asked for cannot be used here."""
-
-
-class MissingKernelError(DeviceUnavailableError, AttributeError):
-    """A kernel has no twin on the device."""
 
 
 class PictureAt(Protocol):
@@ -227,6 +223,4 @@ def _cuda() -> Kernels:
             "pip install 'framesift[cuda]', or use device='cpu'"
         ) from None
     cuda.require()
-    return cast(
-        Kernels, cuda
-    )  # those without a twin yet raise MissingKernelError; tests/test_kernels_layout.py lists them
+    return cuda

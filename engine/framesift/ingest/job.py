@@ -1,6 +1,5 @@
 """What indexing one source has in common, whatever the source."""
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framesift_kernels import Kernels
+from framesift_kernels.digest import blake2b
 
 from ..errors import SourceError
 from ..measure import Crop, View
@@ -75,7 +75,7 @@ class IndexOptions:
         return range(start, stop, self.step)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Context:
     """What all jobs of one call share."""
 
@@ -114,6 +114,8 @@ class Job:
         self._lock = threading.Lock()
         self.when_done: list[Callable[[Job], None]] = []
         """Called once `record` or `reason` is set and the source is not read any more; maybe more than once."""
+        self._n_running = 0
+        self._kept = frozenset(vars(self))
 
     def root(self) -> Task:
         """The first task: opens the source, or finds it in the store."""
@@ -128,9 +130,11 @@ class Job:
         """*task*, setting the source aside if it turns out to be unusable."""
 
         def guarded() -> Iterable[Task]:
-            if self.reason is not None or self.context.stopping.is_set():
-                return []
-            self.n_steps += 1
+            with self._lock:
+                if self.reason is not None or self.context.stopping.is_set():
+                    return []
+                self.n_steps += 1
+                self._n_running += 1
             try:
                 return task()
             except SourceError as e:
@@ -141,8 +145,20 @@ class Job:
                 if self.record is not None or self.reason is not None:
                     for call in self.when_done:
                         call(self)
+                self._leave()
 
         return guarded
+
+    def _leave(self) -> None:
+        """A task has ended; with the last one of a job that is done goes all that is known of its frames.
+
+        Jobs are kept to the end of a batch, which may be of thousands.
+        """
+        with self._lock:
+            self._n_running -= 1
+            if self._n_running == 0 and (self.record is not None or self.reason is not None):
+                for name in vars(self).keys() - self._kept - {"_kept"}:
+                    delattr(self, name)
 
     def set_aside(self, reason: str) -> None:
         """Give the source up; the store keeps nothing of it."""
@@ -183,7 +199,7 @@ class Job:
         listed = b"" if frames is None or isinstance(frames, range) else frames.tobytes()
         return {
             "decoded": decoded,
-            "frames": hashlib.blake2b(listed, digest_size=16).hexdigest(),
+            "frames": blake2b(listed, digest_size=16).hexdigest(),
             "fingerprint": content.digest,
             "options": self.context.options.to_json(),
             "window": [window.start, window.stop, window.step],

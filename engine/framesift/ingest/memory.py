@@ -3,9 +3,9 @@
 from ..store import rows_a_chunk
 from ..video.packets import BYTES_A_PACKET
 
-_BESIDE_THE_THUMBNAIL = 13
-"""Bytes of a row: sharpness, content hash, flags."""
-_CHUNKS_A_THREAD = 3
+_BESIDE_THE_THUMBNAIL = 32
+"""Bytes of a row: sharpness, content hash, flags, and its statistics when it is stored."""
+_CHUNKS_A_THREAD = 4
 _DEMUXER_BYTES = 64
 """What FFmpeg's demuxer keeps of a packet in each container that is open: MP4's sample tables and index."""
 
@@ -13,7 +13,8 @@ _DEMUXER_BYTES = 64
 def chunk_bytes(shape: tuple[int, int], threads: int, *, color: bool = False) -> int:
     """Most bytes of the rows that wait for their chunk to be whole, for thumbnails of *shape*.
 
-    Each thread fills one chunk, shares another at the seam of two segments, and compresses one.
+    Each thread fills one chunk and shares another at the seam of two segments; while it stores one, there is room
+    for the worst that Zstandard may make of it, and what it has made.
     """
     row = shape[0] * shape[1] * (3 if color else 1) + _BESIDE_THE_THUMBNAIL
     return _CHUNKS_A_THREAD * threads * rows_a_chunk(shape, color=color) * row

@@ -1,8 +1,9 @@
 """What a decode mode comes to for one video: shortcuts of the decoder, and keyframes looked at beforehand."""
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ def _reduced(view: View) -> View | None:
     if x1 % unit or y1 % unit or (x2 % unit and x2 < view.width) or (y2 % unit and y2 < view.height):
         return None
     region = (x1 // unit, -(-x2 // unit), y1 // unit, -(-y2 // unit))
-    return replace(view, width=-(-view.width // unit), height=-(-view.height // unit), region=region)
+    return view._replace(width=-(-view.width // unit), height=-(-view.height // unit), region=region)
 
 
 def row_of(frames: Frames, index: int) -> int:
@@ -60,8 +61,7 @@ def wanted(given: npt.NDArray[np.int64], window: range) -> Frames:
     return window if np.array_equal(inside, window) else inside
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """All that is kept of a frame."""
 
     thumbnail: npt.NDArray[np.uint8]
@@ -71,7 +71,7 @@ class Measured:
     flags: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Keyframes:
     """Keyframes measured before it is known which row is theirs: at most 64 MB of thumbnails."""
 

@@ -34,7 +34,7 @@ class Outcome(Protocol):
 _Outcome = TypeVar("_Outcome", bound=Outcome)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Running:
     """The jobs of some sources, in their order."""
 

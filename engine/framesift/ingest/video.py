@@ -23,6 +23,10 @@ _WORST_BALANCE = 1.2
 """Longest thread over an equal share of the whole video, above which frame threads beat segments."""
 _FRAMES_A_TASK = 48
 """Of ``keyframes``, whose parts are short."""
+_KEYFRAMES_A_TASK = 8
+"""While keyframes alone are looked at."""
+_TAIL = 8
+"""So many of the last batches a thread are begun in falling order of their work."""
 
 
 class VideoJob(SequentialJob):
@@ -78,10 +82,8 @@ class VideoJob(SequentialJob):
         if not Keyframes.fit(len(plan.keyframes), self.view.shape, color=self.context.options.color):
             return self._launch(plan.with_more(None))
         keys = plan.keys
-        batches = [keys[at : at + _FRAMES_A_TASK] for at in range(0, len(keys), _FRAMES_A_TASK)]
-        if len(batches) < self.context.threads:
-            each = -(-len(keys) // self.context.threads)
-            batches = [keys[at : at + each] for at in range(0, len(keys), each)]
+        each = min(_KEYFRAMES_A_TASK, -(-len(keys) // self.context.threads))
+        batches = [keys[at : at + each] for at in range(0, len(keys), each)]
         self._n_left = len(batches)
 
         def measured() -> Iterable[Task]:
@@ -120,7 +122,9 @@ class VideoJob(SequentialJob):
             return [self.guard(self._whole)]
         if self.mode != "keyframes" and len(left) > 1 and left[0].segment.stop == left[1].segment.start:
             self._seam = left[1].segment.start
-        batches = _batches(left) if self.mode == "keyframes" else [[part] for part in left]
+        batches = [[part] for part in left]
+        if self.mode == "keyframes":
+            batches = _biggest_at_the_end_first(_batches(left), _TAIL * self.context.threads)
         self._n_left = len(batches)
         finish = partial(self._finish, self.packets.pts)
         return [self.guard(partial(self._run, self._measure_segment, batch, finish)) for batch in batches]
@@ -252,3 +256,14 @@ def _batches(planned: list[Part]) -> list[list[Part]]:
             found.append([])
         found[-1].append(part)
     return found
+
+
+def _biggest_at_the_end_first(batches: list[list[Part]], n: int) -> list[list[Part]]:
+    """The last *n* batches in falling order of their work, so that threads end together.
+
+    Not all: rows that come out of order wait for their chunk to be whole.
+    """
+    at = max(0, len(batches) - n)
+    return batches[:at] + sorted(
+        batches[at:], key=lambda b: -sum(p.segment.n_packets for p in b if len(p.frames) > 1)
+    )

@@ -109,13 +109,14 @@ class _Worker:
         states = []
         for i, (known, since) in list(self._last.items()):
             job = running.jobs[i]
+            is_done = job.record is not None or job.reason is not None  # asked first: then its counts are final
             remote = job.source.remote
             state = (job.n_done, job.n_total, job.n_steps, 0 if remote is None else remote.n_reads)
             if state != known:
                 since = now
                 self._last[i] = (state, since)
             states.append((i, job.n_done, job.n_total, now - since))
-            if job.record is not None or job.reason is not None:
+            if is_done:
                 del self._last[i]
         self._send("state", states)
         if running.fetcher is not None:

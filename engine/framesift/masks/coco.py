@@ -10,6 +10,7 @@ from framesift_kernels import I64, U8
 
 from ..errors import UsageError
 from .coding import decode, decode_batch, encode, encode_batch
+from .on_gpu import lies_on_gpu
 from .runs import as_counts, as_shape, kernels
 
 
@@ -37,18 +38,19 @@ def from_string(text: str | bytes) -> I64:
     return counts
 
 
-def to_coco(mask: npt.ArrayLike) -> dict[str, Any]:
-    """Encode a (h, w) mask as COCO's object: ``{"size": [h, w], "counts": string}``."""
-    return _to_object(encode(mask), np.shape(mask))
+def to_coco(mask: npt.ArrayLike | Any, *, device: str = "cpu") -> dict[str, Any]:
+    """Encode a (h, w) mask as COCO's object: ``{"size": [h, w], "counts": string}``; see `encode`."""
+    array: Any = mask if lies_on_gpu(mask) else np.asarray(mask)
+    return _to_object(encode(array, device=device), array.shape)
 
 
-def to_coco_batch(masks: npt.ArrayLike) -> list[dict[str, Any]]:
+def to_coco_batch(masks: npt.ArrayLike | Any, *, device: str = "cpu") -> list[dict[str, Any]]:
     """Encode (n, h, w) masks as COCO's objects, on all cores: `to_coco` of each."""
-    array = np.asarray(masks)
-    return [_to_object(counts, array.shape[1:]) for counts in encode_batch(array)]
+    array: Any = masks if lies_on_gpu(masks) else np.asarray(masks)
+    return [_to_object(counts, array.shape[1:]) for counts in encode_batch(array, device=device)]
 
 
-def from_coco(rle: Mapping[str, Any], *, out: npt.NDArray[Any] | None = None) -> U8:
+def from_coco(rle: Mapping[str, Any], *, out: npt.NDArray[Any] | Any = None, device: str = "cpu") -> U8:
     """Decode COCO's object; its counts may be a string, bytes or a list of numbers; see `decode`.
 
     Raises
@@ -57,10 +59,12 @@ def from_coco(rle: Mapping[str, Any], *, out: npt.NDArray[Any] | None = None) ->
         It is none.
     """
     counts, shape = _read_object(rle)
-    return decode(counts, shape, out=out)
+    return decode(counts, shape, out=out, device=device)
 
 
-def from_coco_batch(rles: Sequence[Mapping[str, Any]], *, out: npt.NDArray[Any] | None = None) -> U8:
+def from_coco_batch(
+    rles: Sequence[Mapping[str, Any]], *, out: npt.NDArray[Any] | Any = None, device: str = "cpu"
+) -> U8:
     """Decode COCO's objects of one size to (n, h, w), on all cores; see `decode_batch`.
 
     Raises
@@ -72,7 +76,7 @@ def from_coco_batch(rles: Sequence[Mapping[str, Any]], *, out: npt.NDArray[Any] 
     shapes = {shape for _, shape in found}
     if len(shapes) != 1:
         raise UsageError(f"masks of a batch must be of one size, and at least one, got {sorted(shapes)}")
-    return decode_batch([counts for counts, _ in found], shapes.pop(), out=out)
+    return decode_batch([counts for counts, _ in found], shapes.pop(), out=out, device=device)
 
 
 def _to_object(counts: I64, shape: Sequence[int]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Addresses of objects: ``s3://bucket/key``, ``gs://bucket/key``, ``https://host/path?query``."""
 
-import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from framesift_kernels.digest import blake2b
 
 from ..errors import SourceError
 
@@ -125,7 +126,7 @@ def _public_query(query: str) -> str:
         if re.fullmatch(_SIGNATURE, name, re.IGNORECASE) or (is_azure and name in _AZURE):
             continue
         if value and name.lower() not in _HARMLESS:
-            value = "~" + hashlib.blake2b(value.encode(), digest_size=6).hexdigest()
+            value = "~" + blake2b(value.encode(), digest_size=6).hexdigest()
         kept.append((name, value))
     return urlencode(kept, safe="~")
 

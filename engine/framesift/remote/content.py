@@ -1,6 +1,5 @@
 """Content that is read by ranges of bytes: an object elsewhere, or a file object of Python's."""
 
-import hashlib
 import io
 import itertools
 import os
@@ -9,6 +8,8 @@ import threading
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import IO, Any, Protocol
+
+from framesift_kernels.digest import blake2b
 
 from ..errors import SourceError
 from .address import Address, safe_stem
@@ -233,4 +234,4 @@ def check(remote: Remote) -> None:
 
 def version_digest(remote: Remote) -> str:
     """Digest of size and version: tells without reading whether the content is still the same."""
-    return hashlib.blake2b(f"remote\0{remote.n_bytes}\0{remote.version}".encode(), digest_size=16).hexdigest()
+    return blake2b(f"remote\0{remote.n_bytes}\0{remote.version}".encode(), digest_size=16).hexdigest()

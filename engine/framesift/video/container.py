@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer
@@ -15,13 +15,16 @@ from av.video.stream import VideoStream
 
 from ..errors import SourceError
 from ..remote.content import Remote, check
-from ..remote.reader import RangeReader
+
+if TYPE_CHECKING:
+    from ..remote.reader import RangeReader
 
 # FFmpeg opens whatever a file's content claims to be. Playlists and session descriptions (HLS, concat, SDP)
 # make it open other files and hosts, so only demuxers that read one self-contained file are let in.
 _FORMATS = ",".join(
     "mov,mp4,m4a,3gp,3g2,mj2 matroska,webm avi asf flv mpegts mpeg mpegvideo m4v h264 hevc vvc av1 obu ivf ogg nut "
-    "mxf gif apng mjpeg yuv4mpegpipe rm dv swf nsv wtv live_flv h261 h263 vc1 vc1test dirac bink smk gxf lxf".split()
+    "mxf gif apng mjpeg jpeg_pipe yuv4mpegpipe rm dv swf nsv wtv live_flv h261 h263 vc1 vc1test dirac bink smk gxf "
+    "lxf".split()
 )
 MAX_PIXELS = 16384 * 16384
 SHORTCUTS = {"skip_loop_filter": ("noref",), "lowres": ("2",)}
@@ -54,6 +57,8 @@ def open_video(
         with _opened(f"file:{path}", "file") as container:
             yield container, _best_stream(container, *how)
         return
+    from ..remote.reader import RangeReader
+
     # Over a file object FFmpeg would open whatever a playlist names, but for these whitelists.
     with RangeReader(path, ends_on_failure=True) as reader:
         try:
@@ -66,7 +71,7 @@ def open_video(
 
 
 @contextmanager
-def _opened(file: str | RangeReader, protocols: str) -> Iterator[InputContainer]:
+def _opened(file: "str | RangeReader", protocols: str) -> Iterator[InputContainer]:
     try:
         container = av.open(
             file,

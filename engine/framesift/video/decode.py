@@ -25,7 +25,7 @@ class SegmentMismatchError(Exception):
     """A segment did not yield the frames that the packet index promised: decode the source sequentially."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Decoder:
     """The decoder of one open stream; not to be shared between threads."""
 

@@ -1,7 +1,6 @@
 """The packet index: every frame's time, found by demuxing alone, and the segments that it allows."""
 
 from array import array
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
@@ -39,8 +38,7 @@ class Segment(NamedTuple):
     """Packets to feed from the keyframe on, in file order, until every frame of the segment can come out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PacketIndex:
+class PacketIndex(NamedTuple):
     """What demuxing tells about the frames of a stream, in the order in which they are shown."""
 
     pts: npt.NDArray[np.int64]
@@ -100,6 +98,9 @@ def read_packets(
         return _doubtful(table, "damaged packets", is_damaged=True)
     if not len(table):
         return _doubtful(table, "no packets")
+    if stream.codec_context.pix_fmt == "pal8":
+        # AVI says it once, with the first packet that is read, and after a seek never again.
+        return _doubtful(table, "a palette comes with its packets")
     _number_first_dts(table[:, 1])
     if np.any(table[:, :2] == NO_TIME):
         return _doubtful(table, "packets without time stamps")

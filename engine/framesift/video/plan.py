@@ -98,7 +98,8 @@ class KeyframePlan:
 
         Something happens where many bytes stand between two keyframes that differ: GOPs are taken in the order
         of the product. Two fifths of each come first, since the frames before are like its keyframe and those
-        after become like the next one; what is left goes to the rest of those where by far most happens.
+        after become like the next one; what is left goes to the rest of those where by far most happens. Whoever has
+        *distances* has decoded the keyframes, and does so again before the frames that follow them.
 
         Parameters
         ----------
@@ -114,9 +115,12 @@ class KeyframePlan:
         distance = np.ones(n, np.int64) if distances is None else np.append(distances, distances[-1])
         chains = [self._chain(segment) for segment in self.keyframes]
         depths = [1] * n
+        first = int(
+            distances is None
+        )  # of a GOP's packets, to be decoded from now on: those looked at are again
         if self.can_check_seam:
             depths[0] = len(chains[0])
-            self._left -= int(self._work[chains[0][1:]].sum())
+            self._left -= int(self._work[chains[0][first:]].sum())
         steps = []
         for at, chain in enumerate(chains):
             activity = int(distance[at]) * int(self._packets.packet_bytes[chain[1:]].sum())
@@ -125,6 +129,7 @@ class KeyframePlan:
         for _, at, depth in sorted(steps):
             if depths[at] < depth:
                 work = np.cumsum(self._work[chains[at][depths[at] : depth]])
+                work += self._work[chains[at][0]] if depths[at] == 1 and not first else 0
                 n_more = int(np.searchsorted(work, self._left, side="right"))
                 self._left -= int(work[n_more - 1]) if n_more else 0
                 depths[at] += n_more

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,7 @@ _NV_SHIFTS = {"nv12": (1, 1), "nv21": (1, 1), "nv16": (1, 0), "nv24": (0, 0), "n
 Luma = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """How to read the planes of frames of one format and size, and how luma becomes grey: ``v * gain + bias``."""
 
     depth: int
@@ -58,8 +57,7 @@ def _row_bytes(frame: VideoFrame, depth: int) -> tuple[int, ...]:
     return tuple(plane.width * -(-depth // 8) for plane in frame.planes)
 
 
-@dataclass(frozen=True, slots=True)
-class ChromaReading:
+class ChromaReading(NamedTuple):
     """How to read the colour differences of frames of one format: ``v * gain + bias`` is a level around 128."""
 
     planes: tuple[int, ...]

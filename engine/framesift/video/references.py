@@ -19,6 +19,7 @@ class Reference(NamedTuple):
 
 
 _KEEP = Reference(False, 0)
+_DROP = Reference(True, 0)
 Reader = Callable[[bytes], Reference]
 """Reads a packet."""
 
@@ -57,13 +58,15 @@ def droppable(headers: Sequence[Reference]) -> npt.NDArray[np.bool_] | None:
 
 def _h264(packet: bytes, size: int) -> Reference:
     """Slices with ``nal_ref_idc`` 0 (H.264, 7.4.1), and no parameter set that later pictures need."""
+    if size and len(packet) > size and packet[size] & 0x60 and 1 <= packet[size] & 31 <= 5:
+        return _KEEP  # most are told by their first byte, and there may be a million
     n_slices = 0
     for at in _units(packet, size):
         kind = packet[at] & 31
         if kind in (7, 8) or (1 <= kind <= 5 and packet[at] & 0x60):
             return _KEEP
         n_slices += 1 <= kind <= 5
-    return Reference(n_slices > 0, 0)
+    return _DROP if n_slices else _KEEP
 
 
 def _hevc(packet: bytes, size: int) -> Reference:

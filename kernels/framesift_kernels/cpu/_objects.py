@@ -11,7 +11,6 @@ takes about half a second.
 
 import contextlib
 import ctypes
-import hashlib
 import os
 import struct
 import sys
@@ -27,13 +26,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..digest import blake2b
 from ._image import lay_out, place
 
 Kinds = tuple[Any, ...]
 """Of each argument: (dtype.char, ndim) of an array, else int or float."""
 
 _PACKAGE = Path(__file__).parents[1]
-_DIGEST_BYTES = hashlib.sha256().digest_size
+_DIGEST_BYTES = blake2b().digest_size
 
 _lock = threading.Lock()
 _engines: list[Any] = []
@@ -279,7 +279,7 @@ def _path(function: Callable[..., Any], kinds: Kinds) -> Path | None:
 def _digest() -> str:
     """Of everything that object code depends on: the sources, the compiler, the processor."""
     parts = [sys.version, _processor(), *[os.environ.get(name, "") for name in _SETTINGS]]
-    state = hashlib.sha256("\n".join(parts).encode())
+    state = blake2b("\n".join(parts).encode())
     for path in (*_versions(), *sorted((_PACKAGE / "cpu").glob("*.py"))):
         state.update(path.read_bytes())
     return state.hexdigest()[:16]
@@ -329,7 +329,7 @@ def _read(path: Path | None) -> bytes | None:
     except OSError:
         return None
     digest, code = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-    return code if code and hashlib.sha256(code).digest() == digest else None
+    return code if code and blake2b(code).digest() == digest else None
 
 
 def _write(path: Path | None, code: bytes) -> None:
@@ -342,7 +342,7 @@ def _write(path: Path | None, code: bytes) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem)
         try:
             with open(descriptor, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
+                file.write(blake2b(code).digest() + code)
             Path(temporary).replace(path)
         except OSError:
             Path(temporary).unlink(missing_ok=True)
