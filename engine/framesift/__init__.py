@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .outliers.choosing import Outliers, outliers
     from .outliers.extracting import count_outliers, extract_outliers
     from .pipeline import extract
+    from .planning import plan
     from .progress import Progress
     from .report.reporting import report
     from .selection.choice import select
@@ -71,6 +72,7 @@ __all__ = [
     "nearest",
     "open_index",
     "outliers",
+    "plan",
     "plot_trajectories",
     "predictions",
     "principal_components",
@@ -119,6 +121,7 @@ _MODULES = {
     "nearest": "selection.neighbours",
     "open_index": "index",
     "outliers": "outliers.choosing",
+    "plan": "planning",
     "plot_trajectories": "drawing.trajectories",
     "principal_components": "features.components",
     "product_greedy": "selection.product",
