@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import rooflines
-from .record import OURS
+from .record import OURS, is_over, journal
 from .results import by, middle_of, spread_of
 from .workers import Judge, Took, Work, apart, calls
 
@@ -34,9 +34,10 @@ class Bench:
         self.repeats = repeats
         self.device = device
         self.flops, self.bandwidth = apart(lambda: (rooflines.flops(), rooflines.bandwidth()))
-        self.measurements: list[Row] = [
+        self.measurements: list[Row] = journal()
+        self.measurements.append(
             {"case": "roofline", "gflops": self.flops / 1e9, "gb_per_s": self.bandwidth / 1e9}
-        ]
+        )
 
     def compare(
         self,
@@ -50,6 +51,8 @@ class Bench:
         *floor_s* is what the roofline allows. *judge* turns what a program returned into figures, the same for all;
         it is asked once a program, in the program's process. A program that returns `workers.Took` says itself what of its time counts.
         """
+        if is_over(case):
+            return
         found = calls(programs, self.repeats, judge=judge)
         for name, made in found.items():
             for call in made:

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import clips, ours
 from .peers import decord, ffmpeg, opencv, pyav
-from .record import Run, alternate, shared
+from .record import Run, alternate, journal, shared
 from .results import Settings, by, geometric_mean, middle_of, spread_of
 from .tables import columns
 
@@ -24,7 +24,8 @@ def measure(settings: Settings) -> list[Row]:
     threads, size = os.cpu_count() or 1, settings.size
     warm_up = 0 if size == "tiny" else 1
     start_up = {_OURS: ours.index(clips.noisy(64, 64, 1), threads)}
-    measurements = _raw("(one frame)", 1, alternate(start_up, _REPEATS[size], warm_up=warm_up))
+    measurements = journal()
+    measurements += _raw("(one frame)", 1, alternate(start_up, _REPEATS[size], warm_up=warm_up))
     for number, path in enumerate(shared(material(size))):
         path.read_bytes()  # the programs are warm after the first clip, the file is now
         runs = alternate(_commands(path, threads), _REPEATS[size], warm_up=warm_up if number == 0 else 0)

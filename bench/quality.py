@@ -16,6 +16,7 @@ import framesift
 from . import clips
 from .metrics import distance_to_nearest, k_center
 from .peers import pose
+from .record import shared
 
 Row = dict[str, Any]
 F32 = npt.NDArray[np.float32]
@@ -54,7 +55,7 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     are the mean of some seeds.
     """
     measured: list[Row] = []
-    for path in _material(size):
+    for path in shared(_material(size)):
         clip = _decode(path)
         with framesift.index(path) as index:
             for n in _PICKS[size]:

@@ -126,7 +126,8 @@ def _section(run: Result) -> str:
     noted = f"<details><summary>what the columns say</summary>{said}</details>" if said else ""
     what = html.escape(intro.partition(": ")[2] or intro)
     table = _table(shown)
-    return f'<h2>{run.suite}</h2><p class="dim">{what}</p><figure>{figures}</figure>{table}{noted}'
+    cut = f'<p class="cut">{html.escape(run.cut)}</p>' if run.cut else ""
+    return f'<h2>{run.suite}</h2><p class="dim">{what}</p><figure>{figures}</figure>{table}{cut}{noted}'
 
 
 def _code(text: str) -> str:

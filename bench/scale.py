@@ -15,7 +15,7 @@ from . import clips, ours
 from .cases import iteration
 from .inputs import vectors
 from .peers import clustering, ffmpeg, plain
-from .record import OURS, Command, alternate, shared
+from .record import OURS, Command, alternate, journal, shared
 from .results import Settings, by, middle_of
 from .workers import Work, calls
 
@@ -32,19 +32,23 @@ Make = Callable[[Any, int], Work]
 
 def measure(settings: Settings) -> list[Row]:
     """Each at some lengths, counts and sizes, ours and a peer in turn."""
-    measurements = []
+    measurements = journal()
     if settings.device == "cpu":
-        for case, x, commands in shared([*_lengths(settings.size), *_videos(settings.size)]):
+        for case, x, commands in shared([*_lengths(settings.size), *_videos(settings.size)], _label):
             warm_up = int(settings.size != "tiny" and x == 1)
             for program, runs in alternate(commands, _REPEATS[settings.size], warm_up=warm_up).items():
                 measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]
-    for case, x, works in _vectors(settings):
-        for program, made in calls(works, _REPEATS[settings.size]).items():
+    for case, x, make in shared(_vectors(settings), _label):
+        for program, made in calls(make(), _REPEATS[settings.size]).items():
             measurements += [
                 {"case": case, "program": program, "x": x, "wall_s": call.wall_s, "cpu_s": call.cpu_s}
                 for call in made
             ]
     return measurements
+
+
+def _label(case: tuple[str, int, Any]) -> str:
+    return f"{case[0]}: {case[1]}"
 
 
 def rows(measurements: list[Row]) -> list[Row]:
@@ -110,11 +114,11 @@ def _videos(size: str) -> Iterator[Case]:
         yield "indexing, by videos", many, {OURS: ours.index(clips.short(many), os.cpu_count() or 1)}
 
 
-def _vectors(settings: Settings) -> Iterator[tuple[str, int, dict[str, Work | None]]]:
+def _vectors(settings: Settings) -> list[tuple[str, int, Callable[[], dict[str, Work | None]]]]:
+    """Case, x, and what makes the vectors and says what is called with them."""
     size, device = settings.size, settings.device
-    ranges = [("rows", _ROWS[size]), ("picks", _COUNTS[size]), ("dimensions", _DIMENSIONS[size])]
-    if size == "tiny":
-        ranges = ranges[:1]
+    ranges = {"rows": _ROWS[size], "picks": _COUNTS[size], "dimensions": _DIMENSIONS[size]}
+    usual = {what: values[-2] for what, values in ranges.items()}
     families: tuple[tuple[str, dict[str, Make]], ...] = (
         ("k-center", {OURS: partial(_kcenter, device=device), "plain sweep": _sweep}),
         (
@@ -122,22 +126,19 @@ def _vectors(settings: Settings) -> Iterator[tuple[str, int, dict[str, Work | No
             {OURS: partial(_lloyd, device=device), "scikit-learn lloyd": _scikit_learn},
         ),
     )
+    found = []
     for case, programs in families:
-        for what, values in ranges:
+        for what, values in list(ranges.items())[: 1 if size == "tiny" else None]:
+            name = "clusters" if what == "picks" and case != "k-center" else what
             for value in values:
-                given = {
-                    "rows": _ROWS[size][-2],
-                    "picks": _COUNTS[size][-2],
-                    "dimensions": _DIMENSIONS[size][-2],
-                }
-                given[what] = value
-                x = vectors("clustered", given["rows"], given["dimensions"])
-                name = "clusters" if what == "picks" and case != "k-center" else what
-                yield (
-                    f"{case}, by {name}",
-                    value,
-                    {program: make(x, given["picks"]) for program, make in programs.items()},
-                )
+                make = partial(_works, programs, {**usual, what: value})
+                found.append((f"{case}, by {name}", value, make))
+    return found
+
+
+def _works(programs: dict[str, Make], given: dict[str, int]) -> dict[str, Work | None]:
+    x = vectors("clustered", given["rows"], given["dimensions"])
+    return {program: make(x, given["picks"]) for program, make in programs.items()}
 
 
 def _kcenter(x: Any, k: int, device: str) -> Work:

@@ -15,7 +15,7 @@ from framesift.selection.choice import METHODS
 
 from . import clips, metrics, ours
 from .peers import deeplabcut, lightning_pose, sleap
-from .record import OURS, alternate, shared
+from .record import OURS, alternate, journal, shared
 from .results import Settings, by, middle_of, spread_of
 
 N = 20
@@ -32,35 +32,32 @@ def measure(settings: Settings) -> list[Row]:
     The warm-up is on a clip of two seconds: what is warmed are imports, compiled kernels and the file system. SLEAP,
     which takes half a minute a clip, is run on the first alone in size ``small``.
     """
-    size = settings.size
-    measurements: list[Row] = []
-    warm_up = 0 if size == "tiny" else 1
-    for number, path in enumerate(shared(material(size))):
+    measurements = journal()
+    for number, path in enumerate(shared(material(settings.size))):
         with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
-            programs = {name: make for name, make in _PROGRAMS[size].items() if make(path, Path(folder), 0)}
-            width, height, n_frames = _geometry(path)
-            if size == "small" and number:  # half a minute each
-                programs.pop(_SLEAP, None)
-            if _SLEAP in programs and (reason := sleap.too_much(width, height, n_frames)):
-                measurements.append({"clip": path.name, "program": _SLEAP, "left_out": reason})
-                del programs[_SLEAP]
-            path.read_bytes()
-            commands = {name: _command(make, name, path, Path(folder)) for name, make in programs.items()}
-            runs = alternate(commands, _REPEATS[size], warm_up=warm_up)
-            for name, found in runs.items():
-                for turn, run in enumerate(found):
-                    row: Row = {
-                        "clip": path.name,
-                        "program": name,
-                        "n": N,
-                        "n_frames": n_frames,
-                        **asdict(run),
-                    }
-                    measurements.append({**row, **_answer(_out(Path(folder), name, turn))})
-        even = ((2 * np.arange(N) + 1) * n_frames // (2 * N)).tolist()
-        measurements.append({"clip": path.name, "program": _EVEN, "picks": even})
-        _judge(path, [row for row in measurements if row["clip"] == path.name and "picks" in row])
+            measurements += _clip(path, Path(folder), number, settings.size)
     return measurements
+
+
+def _clip(path: Path, folder: Path, number: int, size: str) -> list[Row]:
+    width, height, n_frames = _geometry(path)
+    programs = {name: make for name, make in _PROGRAMS[size].items() if make(path, folder, 0)}
+    found: list[Row] = []
+    if size == "small" and number:  # half a minute each
+        programs.pop(_SLEAP, None)
+    if _SLEAP in programs and (reason := sleap.too_much(width, height, n_frames)):
+        found.append({"clip": path.name, "program": _SLEAP, "left_out": reason})
+        del programs[_SLEAP]
+    path.read_bytes()
+    commands = {name: _command(make, name, path, folder) for name, make in programs.items()}
+    for name, runs in alternate(commands, _REPEATS[size], warm_up=int(size != "tiny")).items():
+        for turn, run in enumerate(runs):
+            row: Row = {"clip": path.name, "program": name, "n": N, "n_frames": n_frames, **asdict(run)}
+            found.append({**row, **_answer(_out(folder, name, turn))})
+    even = ((2 * np.arange(N) + 1) * n_frames // (2 * N)).tolist()
+    found.append({"clip": path.name, "program": _EVEN, "picks": even})
+    _judge(path, [row for row in found if "picks" in row])
+    return found
 
 
 def material(size: str) -> list[Path]:

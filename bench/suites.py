@@ -18,8 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .record import within
-from .results import Settings, plain
+from .record import keep_in, plain, within
+from .results import Settings
 
 Row = dict[str, Any]
 
@@ -40,7 +40,9 @@ BUDGET_S = {
     "predictions": 10,
     "scale": 70,
 }
-"""Seconds after which a suite of size ``small`` measures the rest only once; together under 15 minutes."""
+"""Seconds after which a suite begins no case, but for size ``full``; a case near their end is not repeated."""
+_GRACE = 2
+"""A suite that has not ended after so many times its seconds is stopped; what it has measured is kept."""
 _ON_DEVICES = ("kernels", "scale", "quality")
 """Suites of which ``--device`` changes anything."""
 
@@ -83,40 +85,60 @@ def _kept_table(measurements: list[Row]) -> list[Row]:
     return next((row["table"] for row in measurements if "table" in row), [])
 
 
-def measure_apart(name: str, settings: Settings) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a suite has measured, and what it has not."""
+
+    measurements: list[Row]
+    left_out: list[str]
+    """Cases that there was no time for; and what went wrong, if anything did."""
+    failed: bool = False
+
+
+def measure_apart(name: str, settings: Settings, budget_s: float | None = None) -> Measured:
     """Measure a suite in a process of its own: what one has loaded and started is not there for the next.
 
     Threads above all: OpenMP's of a process that has used it do not live on in its forks, which wait for them (see
-    `workers`).
-
-    Raises
-    ------
-    SystemExit
-        It failed; it has said why on stderr.
+    `workers`). A suite that fails has said why on stderr; one that does not end is stopped. What it had measured until
+    then, as far as it kept a `record.journal`, is what it has measured.
     """
+    seconds = BUDGET_S[name] if budget_s is None else budget_s
+    if settings.size == "full":
+        seconds = math.inf
     with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
-        path = Path(folder, "measurements.json")
-        command = [
-            sys.executable,
-            "-m",
-            f"{__package__}.suites",
-            name,
-            settings.size,
-            settings.device,
-            str(path),
-        ]
-        code = subprocess.run(command, check=False, stdout=2).returncode  # what peers print is no result
-        if code:
-            raise SystemExit(f"suite {name} failed with {code}")
-        measurements: list[Row] = json.loads(path.read_text())
-        return measurements
+        module = f"{__package__}.suites"
+        command = [sys.executable, "-m", module, name, settings.size, settings.device, str(seconds), folder]
+        process = subprocess.Popen(command, stdout=2)  # what peers print is no result
+        try:
+            code = process.wait(_GRACE * seconds + _LEAST_S if seconds < math.inf else None)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            said = f"what came after {_GRACE * seconds + _LEAST_S:.0f} s, when it was stopped"
+        except BaseException:
+            process.kill()
+            raise
+        else:
+            if not code:
+                return Measured(**json.loads(Path(folder, _FOUND).read_text()))
+            said = f"what came after it failed with {code}"
+        journal = Path(folder, _JOURNAL)
+        lines = journal.read_text().splitlines() if journal.exists() else []
+        print(f"suite {name} did not end: {said} is left out", file=sys.stderr)
+        return Measured([json.loads(line) for line in lines], [said], failed=True)
 
 
-def _main(name: str, size: str, device: str, path: str) -> None:
+_FOUND, _JOURNAL = "measured.json", "journal.jsonl"
+_LEAST_S = 30
+
+
+def _main(name: str, size: str, device: str, seconds: str, folder: str) -> None:
     suite = load(name)
-    with within(suite.budget_s if size != "full" else math.inf):
+    keep_in(Path(folder, _JOURNAL))
+    with within(float(seconds)) as left_out:
         measurements = suite.measure(Settings(size=size, device=device))
-    Path(path).write_text(json.dumps(measurements, default=plain))
+    found = {"measurements": measurements, "left_out": left_out}
+    Path(folder, _FOUND).write_text(json.dumps(found, default=plain))
 
 
 def without_device(name: str, device: str) -> str:
