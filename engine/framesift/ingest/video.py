@@ -10,17 +10,19 @@ from ..measure import Meter, content_hash
 from ..sources import Fingerprint
 from ..video.decode import Decoder, SegmentMismatchError
 from ..video.packets import merge
-from ..video.plan import KeyframePlan, Part, parts
+from ..video.plan import EvenPlan, KeyframePlan, Part, parts
 from ..video.planes import Converter
 from .modes import Keyframes, Measured, row_of, shortcuts_for, wanted
 from .pool import Task
 from .rows import Cursor
-from .sequential import DAMAGED, SequentialJob, flags_of
+from .sequential import DAMAGED, EVEN, SequentialJob, flags_of
 
 _MIN_SEGMENT_FRAMES = 48
 """A seek and a drained decoder cost about a frame or two."""
 _WORST_BALANCE = 1.2
 """Longest thread over an equal share of the whole video, above which frame threads beat segments."""
+_MOST_SHARE = 0.5
+"""Of a video, that may be decoded for evenly spaced frames; above it all of it is, which says more."""
 _FRAMES_A_TASK = 48
 """Of ``keyframes``, whose parts are short."""
 
@@ -53,6 +55,8 @@ class VideoJob(SequentialJob):
             self.mode, self._why_not = "coarse", "there are too few keyframes"
         if self.mode == "coarse":
             self._find_references()
+        if self.mode == EVEN:
+            return self._evenly()
         return self._launch(self._cut())
 
     # Modes ---------------------------------------------------------------------------------------------------
@@ -69,6 +73,19 @@ class VideoJob(SequentialJob):
             self._give_up(f"{self.facts['codec']} does not tell which frames others are predicted from")
         elif len(wanted(self._given, self.window)) == 0:
             self._give_up("no frame of the range is one that others are predicted from")
+
+    def _evenly(self) -> Iterable[Task]:
+        """Decode what the frames need that are wanted, or everything where that is not much more."""
+        assert self.context.options.even is not None
+        frames = self.context.options.even.of(self.window)
+        plan = EvenPlan(self.packets, frames)
+        if plan.share > _MOST_SHARE:
+            self._give_up("")
+            return self._launch(self._cut())
+        self._given, self._kept = frames, plan.needed
+        if plan.can_check_seam:
+            self._seam = plan.parts[1].segment.start
+        return self._launch(plan.parts)
 
     def _look(self, plan: KeyframePlan) -> Iterable[Task]:
         """Measure the keyframes, then decide which frames after them are worth their time."""
@@ -118,7 +135,11 @@ class VideoJob(SequentialJob):
             return self._finish(self.packets.pts)
         if self._is_unbalanced(left):
             return [self.guard(self._whole)]
-        if self.mode != "keyframes" and len(left) > 1 and left[0].segment.stop == left[1].segment.start:
+        if (
+            self.mode not in ("keyframes", EVEN)
+            and len(left) > 1
+            and left[0].segment.stop == left[1].segment.start
+        ):
             self._seam = left[1].segment.start
         batches = _batches(left) if self.mode == "keyframes" else [[part] for part in left]
         self._n_left = len(batches)
@@ -138,7 +159,7 @@ class VideoJob(SequentialJob):
         """The last source's few segments may leave threads idle; then frame threads over all of it do better."""
         threads = self.context.threads
         assert self.context.pool is not None
-        if threads == 1 or not self._can_thread or self.mode == "keyframes":
+        if threads == 1 or not self._can_thread or self.mode in ("keyframes", EVEN):
             return False
         if self.context.pool.has_roots or self.rows.writer.done:
             return False
@@ -163,7 +184,7 @@ class VideoJob(SequentialJob):
         if not last or self.context.stopping.is_set():
             return []
         if self._mismatch:
-            if self.mode == "keyframes" or self._is_suspect:
+            if self.mode in ("keyframes", EVEN) or self._is_suspect:
                 self._give_up(self._mismatch)
             return [self.guard(self._whole)]
         return then()
