@@ -130,7 +130,8 @@ class VideoJob(SequentialJob):
         if self.mode == "keyframes":
             self._given = np.concatenate([part.frames for part in planned])
         self._begin(self.packets.pts)
-        left = [part for part in planned if not self._is_stored(part)]
+        # Of evenly spaced frames nothing is stored, and the first GOP is there for a proof alone.
+        left = [part for part in planned if self.mode == EVEN or not self._is_stored(part)]
         if not left:
             return self._finish(self.packets.pts)
         if self._is_unbalanced(left):
