@@ -9,6 +9,7 @@ python -m bench history RESULTS... [--html FILE] every suite over commits
 
 import argparse
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -53,11 +54,14 @@ def _measure(given: list[str]) -> None:
     _check_device(options.device)
     path = options.results or options.out / "results.jsonl"
     found, failed = [], []
-    for name in options.suites or known:
+    wanted, began = options.suites or known, time.monotonic()
+    for at, name in enumerate(wanted):
         if reason := suites.without_device(name, options.device):
             print(reason, file=sys.stderr)
             continue
-        run, is_whole = _run(name, Settings(size=options.size, device=options.device))
+        left_s = suites.TOTAL_S - (time.monotonic() - began)
+        seconds = math.inf if options.size == "full" else suites.budget_s(name, wanted[at:], left_s)
+        run, is_whole = _run(name, Settings(size=options.size, device=options.device), seconds)
         found.append(run)
         failed += [] if is_whole else [name]
         append(path, found[-1])
@@ -74,12 +78,12 @@ def _measure(given: list[str]) -> None:
         raise SystemExit(f"not measured to their end: {', '.join(failed)}")
 
 
-def _run(name: str, settings: Settings) -> tuple[Result, bool]:
+def _run(name: str, settings: Settings, seconds: float) -> tuple[Result, bool]:
     """What a suite measured, and whether it did so to its end."""
     began = time.monotonic()
-    measured = suites.measure_apart(name, settings)
-    seconds = time.monotonic() - began
-    return result(name, settings, measured.measurements, seconds, measured.left_out), not measured.failed
+    measured = suites.measure_apart(name, settings, seconds)
+    took = time.monotonic() - began
+    return result(name, settings, measured.measurements, took, measured.left_out), not measured.failed
 
 
 def _rows(found: Result) -> list[dict[str, Any]]:

@@ -44,8 +44,8 @@ class Run:
     peak_rss_bytes: int
 
 
-def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
-    """Run *command* to its end; its output is kept from the terminal.
+def measure(command: Sequence[str], env: dict[str, str] | None = None, most_s: float = 300) -> Run:
+    """Run *command* to its end, which must come within *most_s* seconds; its output is kept from the terminal.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
     assert launcher.stdin is not None
     assert launcher.stdout is not None
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    launcher.stdin.write(json.dumps({"command": list(command), "env": {**inherited, **(env or {})}}) + "\n")
+    asked = {"command": list(command), "env": {**inherited, **(env or {})}, "most_s": most_s}
+    launcher.stdin.write(json.dumps(asked) + "\n")
     launcher.stdin.flush()
     found = json.loads(launcher.stdout.readline())
     if found["returncode"]:

@@ -30,28 +30,30 @@ def measure(settings: Settings) -> list[Row]:
     """Whole processes in turn, each turn with another seed; then their picks, judged all by the same code.
 
     The warm-up is on a clip of two seconds: what is warmed are imports, compiled kernels and the file system. SLEAP,
-    which takes half a minute a clip, is run on the first alone in size ``small``.
+    which takes half a minute a clip, is run once, and in size ``small`` on the first alone.
     """
     measurements = journal()
     for number, path in enumerate(shared(material(settings.size))):
         with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
-            measurements += _clip(path, Path(folder), number, settings.size)
+            measurements += _clip(path, Path(folder), settings.size, is_first=number == 0)
     return measurements
 
 
-def _clip(path: Path, folder: Path, number: int, size: str) -> list[Row]:
+def _clip(path: Path, folder: Path, size: str, *, is_first: bool) -> list[Row]:
     width, height, n_frames = _geometry(path)
     programs = {name: make for name, make in _PROGRAMS[size].items() if make(path, folder, 0)}
     found: list[Row] = []
-    if size == "small" and number:  # half a minute each
-        programs.pop(_SLEAP, None)
     if _SLEAP in programs and (reason := sleap.too_much(width, height, n_frames)):
         found.append({"clip": path.name, "program": _SLEAP, "left_out": reason})
         del programs[_SLEAP]
     path.read_bytes()
     commands = {name: _command(make, name, path, folder) for name, make in programs.items()}
-    for name, runs in alternate(commands, _REPEATS[size], warm_up=int(size != "tiny")).items():
-        for turn, run in enumerate(runs):
+    slow = {_SLEAP: commands.pop(_SLEAP)} if _SLEAP in commands else {}
+    runs = alternate(commands, _REPEATS[size], warm_up=int(is_first and size != "tiny"))
+    if is_first or size == "full":
+        runs |= alternate(slow, 1, warm_up=0)
+    for name, made in runs.items():
+        for turn, run in enumerate(made):
             row: Row = {"clip": path.name, "program": name, "n": N, "n_frames": n_frames, **asdict(run)}
             found.append({**row, **_answer(_out(folder, name, turn))})
     even = ((2 * np.arange(N) + 1) * n_frames // (2 * N)).tolist()
@@ -137,7 +139,13 @@ _ALL: dict[str, Make] = {
     **_OURS_TOO,
     **_PEERS,
 }
-_PROGRAMS = {"tiny": {OURS: _ALL[OURS], **_PEERS}, "small": _ALL, "full": _ALL}
+_FEWER = (f"{OURS} fast", f"{OURS} coreset")
+"""Left out of size ``small``: what they take is what others do."""
+_PROGRAMS = {
+    "tiny": {OURS: _ALL[OURS], **_PEERS},
+    "small": {name: make for name, make in _ALL.items() if name not in _FEWER},
+    "full": _ALL,
+}
 
 
 def _command(make: Make, name: str, path: Path, folder: Path) -> Callable[[int], list[str]]:

@@ -11,7 +11,7 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,23 +24,25 @@ from .results import Settings
 Row = dict[str, Any]
 
 BUDGET_S = {
-    "start": 20,
-    "compile": 20,
-    "decode": 130,
-    "modes": 90,
-    "export": 50,
+    "start": 10,
+    "compile": 12,
+    "decode": 95,
+    "modes": 55,
+    "export": 35,
     "isolation": 30,
-    "shortcuts": 30,
-    "memory": 50,
-    "kernels": 170,
-    "select": 130,
+    "shortcuts": 18,
+    "memory": 40,
+    "kernels": 150,
+    "select": 120,
     "storage": 40,
-    "quality": 40,
-    "pose": 20,
-    "predictions": 10,
-    "scale": 70,
+    "quality": 35,
+    "pose": 12,
+    "predictions": 8,
+    "scale": 60,
 }
 """Seconds after which a suite begins no case, but for size ``full``; a case near their end is not repeated."""
+TOTAL_S = 765
+"""That all of them are to end in, the making of their clips included: 15 minutes, less 15 % for slower machines."""
 _GRACE = 2
 """A suite that has not ended after so many times its seconds is stopped; what it has measured is kept."""
 _ON_DEVICES = ("kernels", "scale", "quality")
@@ -54,7 +56,6 @@ class Suite:
     name: str
     measure: Callable[[Settings], list[Row]]
     rows: Callable[[list[Row]], list[Row]]
-    budget_s: float
     doc: str
     """What it is, and after a line what its columns say."""
 
@@ -64,17 +65,22 @@ def names() -> list[str]:
     return [name for name in BUDGET_S if find_spec(f"{__package__}.{name}")]
 
 
+def budget_s(name: str, left: Sequence[str], left_s: float) -> float:
+    """Seconds of a suite, where *left*, itself included, are to end in *left_s* more: less where others took longer."""
+    return BUDGET_S[name] * min(1.0, max(0.0, left_s) / sum(BUDGET_S[other] for other in left))
+
+
 def load(name: str) -> Suite:
     """The suite of a name."""
     module = import_module(f".{name}", __package__)
     if hasattr(module, "rows"):
-        return Suite(name, module.measure, module.rows, BUDGET_S[name], _doc(module, module.rows))
+        return Suite(name, module.measure, module.rows, _doc(module, module.rows))
 
     def measure(settings: Settings) -> list[Row]:
         measurements, rows = module.run(settings.size)
         return [*measurements, {"table": rows}]
 
-    return Suite(name, measure, _kept_table, BUDGET_S[name], _doc(module, module.run))
+    return Suite(name, measure, _kept_table, _doc(module, module.run))
 
 
 def _doc(module: Any, rows: Any) -> str:
@@ -95,16 +101,13 @@ class Measured:
     failed: bool = False
 
 
-def measure_apart(name: str, settings: Settings, budget_s: float | None = None) -> Measured:
+def measure_apart(name: str, settings: Settings, seconds: float = math.inf) -> Measured:
     """Measure a suite in a process of its own: what one has loaded and started is not there for the next.
 
     Threads above all: OpenMP's of a process that has used it do not live on in its forks, which wait for them (see
     `workers`). A suite that fails has said why on stderr; one that does not end is stopped. What it had measured until
-    then, as far as it kept a `record.journal`, is what it has measured.
+    then, as far as it kept a `record.journal`, is what it has measured. After *seconds* it begins no case.
     """
-    seconds = BUDGET_S[name] if budget_s is None else budget_s
-    if settings.size == "full":
-        seconds = math.inf
     with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
         module = f"{__package__}.suites"
         command = [sys.executable, "-m", module, name, settings.size, settings.device, str(seconds), folder]
