@@ -68,7 +68,7 @@ def rows(measurements: list[Row]) -> list[Row]:
     mean. ``spread`` is the share of n equal parts of the video that a chosen frame lies in. Methods that draw at random
     are the mean of some seeds.
     """
-    shown = [_shown(row) for row in measurements]
+    shown = [_shown(row) for row in measurements if "method" in row]
     if len({row["clip"] for row in shown}) > 1:
         shown += [_mean(found) for found in by(shown, "method", "n").values()]
     return shown
@@ -140,14 +140,15 @@ def _judge(clip: _Clip, index: framesift.Index, n: int, seeds: int) -> list[Row]
 def _ways(clip: _Clip, index: framesift.Index, n: int) -> list[tuple[str, Callable[[int], Any], bool]]:
     """Name, what chooses by a seed, whether the seed matters."""
 
-    def ours(method: str, order: int = 4) -> Callable[[int], Any]:
+    def ours(method: str, order: int = 4, min_gap: str | None = None) -> Callable[[int], Any]:
         return lambda seed: framesift.select(
-            index, n, method=method, order=order, seed=seed, at_most=True
+            index, n, method=method, order=order, seed=seed, min_gap=min_gap, at_most=True
         ).indices()
 
     return [
         *((f"coverage, order {p}", ours("coverage", p), False) for p in (2, 4, 8)),
         ("kmeans", ours("kmeans"), True),
+        ("kmeans, min-gap auto", ours("kmeans", min_gap="auto"), True),
         ("coreset", ours("coreset"), False),
         ("motion-kmeans", ours("motion-kmeans"), True),
         ("uniform", ours("uniform"), False),

@@ -113,8 +113,10 @@ def _row(clip: str, name: str, made: list[Row], even: Row, fastest: float) -> Ro
     return row
 
 
-def _framesift(path: Path, out: Path, seed: int, method: str, decode: str = "exact") -> list[str]:
-    return ours.select(path, N, out, seed, method=method, decode=decode)
+def _framesift(
+    path: Path, out: Path, seed: int, method: str, decode: str = "exact", min_gap: str | None = None
+) -> list[str]:
+    return ours.select(path, N, out, seed, method=method, decode=decode, min_gap=min_gap)
 
 
 def _deeplabcut(path: Path, out: Path, seed: int, algorithm: str) -> list[str] | None:
@@ -134,6 +136,7 @@ _PEERS: dict[str, Make] = {
 }
 _ALL: dict[str, Make] = {
     OURS: partial(_framesift, method="kmeans"),
+    f"{OURS} min-gap auto": partial(_framesift, method="kmeans", min_gap="auto"),
     f"{OURS} fast": partial(_framesift, method="kmeans", decode="fast"),
     f"{OURS} keyframes": partial(_framesift, method="kmeans", decode="keyframes"),
     **_OURS_TOO,
