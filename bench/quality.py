@@ -148,7 +148,7 @@ def _ways(clip: _Clip, index: framesift.Index, n: int) -> list[tuple[str, Callab
     return [
         *((f"coverage, order {p}", ours("coverage", p), False) for p in (2, 4, 8)),
         ("kmeans", ours("kmeans"), True),
-        ("kmeans, min-gap auto", ours("kmeans", min_gap="auto"), True),
+        ("kmeans, min-gap 0", ours("kmeans", min_gap="0"), True),
         ("coreset", ours("coreset"), False),
         ("motion-kmeans", ours("motion-kmeans"), True),
         ("uniform", ours("uniform"), False),

@@ -136,7 +136,7 @@ _PEERS: dict[str, Make] = {
 }
 _ALL: dict[str, Make] = {
     OURS: partial(_framesift, method="kmeans"),
-    f"{OURS} min-gap auto": partial(_framesift, method="kmeans", min_gap="auto"),
+    f"{OURS} min-gap 0": partial(_framesift, method="kmeans", min_gap="0"),
     f"{OURS} fast": partial(_framesift, method="kmeans", decode="fast"),
     f"{OURS} keyframes": partial(_framesift, method="kmeans", decode="keyframes"),
     **_OURS_TOO,
