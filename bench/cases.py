@@ -11,7 +11,7 @@ import numpy as np
 from framesift_kernels import load
 
 from . import rooflines
-from .record import OURS
+from .record import OURS, is_over, journal
 from .results import by, middle_of, spread_of
 from .workers import Given, Judge, Took, Work, apart, calls
 
@@ -40,9 +40,10 @@ class Bench:
         self.enough_s = enough_s
         self.device = device
         self.flops, self.bandwidth = apart(lambda: (rooflines.flops(), rooflines.bandwidth()))
-        self.measurements: list[Row] = [
+        self.measurements: list[Row] = journal()
+        self.measurements.append(
             {"case": "roofline", "gflops": self.flops / 1e9, "gb_per_s": self.bandwidth / 1e9}
-        ]
+        )
 
     def compare(
         self,
@@ -56,6 +57,8 @@ class Bench:
         *floor_s* is what the roofline allows. *judge* turns what a program returned into figures, the same for all;
         it is asked once a program, in the program's process. A program that returns `workers.Took` says itself what of its time counts.
         """
+        if is_over(case):
+            return
         found = calls(
             with_device_time(programs, self.device), self.repeats, enough_s=self.enough_s, judge=judge
         )

@@ -15,7 +15,7 @@ from . import clips, ours, strategies
 from .cases import iteration, with_device_time
 from .inputs import vectors
 from .peers import clustering, ffmpeg, plain
-from .record import OURS, Command, alternate, shared
+from .record import OURS, Command, alternate, journal, shared
 from .results import Settings, by, middle_of
 from .workers import Work, calls
 
@@ -38,17 +38,17 @@ Make = Callable[[Any, int], Work]
 
 def measure(settings: Settings) -> list[Row]:
     """Each at some lengths, counts and sizes, ours and a peer in turn."""
-    measurements = []
+    measurements = journal()
     if settings.device == "cpu":
-        for case, x, commands in shared([*_lengths(settings.size), *_videos(settings.size)]):
+        for case, x, commands in shared([*_lengths(settings.size), *_videos(settings.size)], _label):
             warm_up = int(settings.size != "tiny" and x == 1)
             for program, runs in alternate(commands, _REPEATS[settings.size], warm_up=warm_up).items():
                 measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]
-        for case, x, commands in _strategies(settings.size):
+        for case, x, commands in shared(list(_strategies(settings.size)), _label):
             for program, runs in alternate(commands, 1, warm_up=int(settings.size == "small")).items():
                 measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]
-    for case, x, works in _vectors(settings):
-        timed = with_device_time(works, settings.device)
+    for case, x, make in shared(_vectors(settings), _label):
+        timed = with_device_time(make(), settings.device)
         for program, made in calls(timed, _REPEATS[settings.size]).items():
             measurements += [
                 {"case": case, "program": program, "x": x, "wall_s": call.wall_s, "cpu_s": call.cpu_s}
@@ -56,6 +56,10 @@ def measure(settings: Settings) -> list[Row]:
                 for call in made
             ]
     return measurements
+
+
+def _label(case: tuple[str, int, Any]) -> str:
+    return f"{case[0]}: {case[1]}"
 
 
 def rows(measurements: list[Row]) -> list[Row]:
@@ -134,11 +138,11 @@ def _strategies(size: str) -> Iterator[Case]:
         yield f"{picks} picks by 3 strategies of rows x {d}", n, commands
 
 
-def _vectors(settings: Settings) -> Iterator[tuple[str, int, dict[str, Work | None]]]:
+def _vectors(settings: Settings) -> list[tuple[str, int, Callable[[], dict[str, Work | None]]]]:
+    """Case, x, and what makes the vectors and says what is called with them."""
     size, device = settings.size, settings.device
-    ranges = [("rows", _ROWS[size]), ("picks", _COUNTS[size]), ("dimensions", _DIMENSIONS[size])]
-    if size == "tiny":
-        ranges = ranges[:1]
+    ranges = {"rows": _ROWS[size], "picks": _COUNTS[size], "dimensions": _DIMENSIONS[size]}
+    usual = {what: values[-2] for what, values in ranges.items()}
     families: tuple[tuple[str, dict[str, Make]], ...] = (
         ("k-center", {OURS: partial(_kcenter, device=device), "plain sweep": _sweep}),
         (
@@ -146,22 +150,19 @@ def _vectors(settings: Settings) -> Iterator[tuple[str, int, dict[str, Work | No
             {OURS: partial(_lloyd, device=device), "scikit-learn lloyd": _scikit_learn},
         ),
     )
+    found = []
     for case, programs in families:
-        for what, values in ranges:
+        for what, values in list(ranges.items())[: 1 if size == "tiny" else None]:
+            name = "clusters" if what == "picks" and case != "k-center" else what
             for value in values:
-                given = {
-                    "rows": _ROWS[size][-2],
-                    "picks": _COUNTS[size][-2],
-                    "dimensions": _DIMENSIONS[size][-2],
-                }
-                given[what] = value
-                x = vectors("clustered", given["rows"], given["dimensions"])
-                name = "clusters" if what == "picks" and case != "k-center" else what
-                yield (
-                    f"{case}, by {name}",
-                    value,
-                    {program: make(x, given["picks"]) for program, make in programs.items()},
-                )
+                make = partial(_works, programs, {**usual, what: value})
+                found.append((f"{case}, by {name}", value, make))
+    return found
+
+
+def _works(programs: dict[str, Make], given: dict[str, int]) -> dict[str, Work | None]:
+    x = vectors("clustered", given["rows"], given["dimensions"])
+    return {program: make(x, given["picks"]) for program, make in programs.items()}
 
 
 def _kcenter(x: Any, k: int, device: str) -> Work:

@@ -69,7 +69,10 @@ def select(
         bool, typer.Option("--per-source", help="Choose -n frames of every source.")
     ] = False,
     min_gap: Annotated[
-        str | None, typer.Option(help="Least distance of two chosen frames: 15 (frames) or 0.5s.")
+        str | None,
+        typer.Option(
+            help="Least distance of two chosen frames: 15 (frames), 0.5s, auto; kmeans and coverage keep apart by default."
+        ),
     ] = None,
     exclude: Annotated[
         list[str] | None,

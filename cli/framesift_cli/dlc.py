@@ -127,7 +127,10 @@ def extract(
         Existing, typer.Option(help="Videos that have pictures: skip them, or extend these by -n others.")
     ] = Existing.skip,
     min_gap: Annotated[
-        str | None, typer.Option(help="Least distance of two chosen frames: 15 (frames) or 0.5s.")
+        str | None,
+        typer.Option(
+            help="Least distance of two chosen frames: 15 (frames), 0.5s, auto; kmeans and coverage keep apart by default."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     store: Store = None,

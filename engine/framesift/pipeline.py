@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .errors import UsageError
+from .evenly import choose_evenly
 from .export.exporting import LAYOUTS, check_export, export
-from .index import PathLike, index
+from .index import Index, PathLike, index_options, make_index
+from .ingest.job import Even
 from .positions import Position
 from .progress import ProgressCallback, silent
 from .selection.choice import check_choice, select
@@ -68,6 +71,11 @@ def extract(
     chooses, with all that is brought along for it, from *predictions* to *root* (by default the folder that is the
     only input); *n* and the options of `select` that it lacks are not used.
 
+    ``"uniform"`` of one video, or of each, chooses the same frames without decoding all: it decodes those in the
+    middle of each part from their keyframes, and frames around one that is black or a copy of another chosen one.
+    That is done where nothing else needs all frames: without *store*, *exclude*, *report* and *color*. Damage to
+    the rest of the video is not seen then.
+
     Returns
     -------
     Selection
@@ -104,42 +112,28 @@ def extract(
         inputs, brought = check_brought(inputs, rules, brought)
     elif given := [name for name, value in brought.items() if value is not None]:
         raise UsageError(f"{given[0]} is for a selection configuration: give config (--config) as well")
-    with index(
-        inputs,
-        store,
-        size=size,
-        start=start,
-        stop=stop,
-        step=step,
-        crop=crop,
-        decode=decode,
-        color=color,
-        device=device,
-        threads=threads,
-        isolate=isolate,
-        timeout_s=timeout_s,
-        stream=stream,
-        scratch=scratch,
-        scratch_bytes=scratch_bytes,
-        progress=progress,
-    ) as made:
-        if rules is None:
-            selection = select(
-                made,
-                n,
-                method=method,
-                per_source=per_source,
-                seed=seed,
-                min_gap=min_gap,
-                exclude=exclude,
-                at_most=at_most,
-                keep_duplicates=keep_duplicates,
-                order=order,
-                device=device,
-                progress=progress,
-            )
-        else:
-            selection = select_frames(
+    options = index_options(
+        size=size, start=start, stop=stop, step=step, crop=crop, decode=decode, color=color
+    )
+
+    def make(even: Even | None = None) -> Index:
+        return make_index(
+            inputs,
+            store,
+            replace(options, even=even),
+            device=device,
+            threads=threads,
+            isolate=isolate,
+            timeout_s=timeout_s,
+            stream=stream,
+            scratch=scratch,
+            scratch_bytes=scratch_bytes,
+            progress=progress,
+        )
+
+    def choose(made: Index) -> Selection:
+        if rules is not None:
+            return select_frames(
                 made,
                 rules,
                 skip_near=skip_near,
@@ -150,6 +144,29 @@ def extract(
                 device=device,
                 progress=progress,
             )
+        return select(
+            made,
+            n,
+            method=method,
+            per_source=per_source,
+            seed=seed,
+            min_gap=min_gap,
+            exclude=exclude,
+            at_most=at_most,
+            keep_duplicates=keep_duplicates,
+            order=order,
+            device=device,
+            progress=progress,
+        )
+
+    is_alone = per_source or (isinstance(inputs, str | os.PathLike) and os.path.isfile(inputs))
+    is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
+    needs_all = store is not None or color or report or bool(exclude)
+    found = choose_evenly(make, choose, n) if is_even and not needs_all else None
+    made, selection = found or (make(), None)
+    with made:
+        if selection is None:
+            selection = choose(made)
         export(
             selection,
             out,
