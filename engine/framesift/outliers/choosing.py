@@ -14,7 +14,8 @@ from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..predictions.labels import Labels
 from ..predictions.poses import Poses
-from ..selection.candidates import Candidates, Chooser, Gap, gather, times_s
+from ..selection.candidates import Candidates, Gap, gather, times_s
+from ..selection.chooser import Chooser, Limits
 from ..selection.choice import frames_of, new_selection, parse_gap
 from ..selection.excluded import read_excluded
 from ..selection.result import Selection

@@ -14,7 +14,8 @@ from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
 from ..sources import SetAside
-from .candidates import Candidates, Chooser, Gap, gather, times_s
+from .candidates import Candidates, Gap, gather, times_s
+from .chooser import Chooser, Limits
 from .clusters import kmeans, motion_kmeans
 from .coreset import coreset
 from .coverage import check_order

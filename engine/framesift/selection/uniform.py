@@ -22,7 +22,8 @@ def uniform(task: Task) -> list[Pick]:
             rows = task.usable
             row = task.take_first(rows[np.argsort(np.abs(places[rows] - middle), kind="stable")])
         assert row is not None
-        picks.append(Pick(row))
+        place = "the middle" if places[row] == middle else "nearest the middle, of those that can be had,"
+        picks.append(Pick(row, why=f"{place} of part {part + 1} of {task.n}"))
     return picks
 
 

@@ -16,7 +16,8 @@ from ..features.pixels import Pixels
 from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import ProgressCallback, silent
-from .candidates import Candidates, Chooser, gather, times_s
+from .candidates import Candidates, gather, times_s
+from .chooser import Chooser
 from .choice import METHODS, check_choice, frames_of, new_selection, parse_gap
 from .excluded import read_excluded
 from .result import Selection
