@@ -42,6 +42,26 @@ class ImageFormat(StrEnum):
     jpeg = "jpeg"
 
 
+MinPerSource = Annotated[
+    int, typer.Option(min=0, help="Of -n frames in all, so many of every source at least.")
+]
+MaxPerSource = Annotated[
+    int | None, typer.Option(min=1, help="Of -n frames in all, so many of every source at most.")
+]
+Foreground = Annotated[
+    bool,
+    typer.Option(
+        "--foreground",
+        help="Compare what stands out from the still background only: for small animals on a still field.",
+    ),
+]
+PreferSharp = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        help="Take the sharpest of frames nearer to a chosen one than this share (0.1, say) of the way to the next.",
+    ),
+]
 Inputs = Annotated[
     list[str],
     typer.Argument(

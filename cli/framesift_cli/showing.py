@@ -36,6 +36,8 @@ def show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: bo
             f"{count(len(selection), 'frame')} of {count(n_sources, 'source')} in {seconds:.1f} s; "
             f"look at {inside(out, 'contact-sheet.png')}"
         )
+    for note in selection.notes:
+        say(f"note: {note}")
     return exit_code(selection.set_aside, [(s.uri, s.warnings) for s in selection.sources])
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
 from .export.exporting import LAYOUTS, check_export, export
@@ -12,7 +12,11 @@ from .progress import ProgressCallback, silent
 from .selection.choice import check_choice, select
 from .selection.excluded import check_excluded
 from .selection.result import Selection
+from .selection.rules import check_limits, check_shares
 from .sources import Input
+
+if TYPE_CHECKING:
+    from .outliers.judging import Predictions
 
 
 def extract(
@@ -29,6 +33,12 @@ def extract(
     at_most: bool = False,
     keep_duplicates: bool = False,
     order: int = 4,
+    min_per_source: int = 0,
+    max_per_source: int | None = None,
+    foreground: bool = False,
+    prefer_sharp: float = 0.0,
+    predictions: "Predictions | None" = None,
+    hard: float = 0.5,
     config: Mapping[str, Any] | PathLike | None = None,
     skip_near: bool = False,
     size: int = 64,
@@ -72,10 +82,23 @@ def extract(
         picture_crop=picture_crop,
         threads=threads,
     )
-    if config is not None and (per_source or min_gap is not None):
-        raise UsageError("config goes neither with per_source nor with min_gap; leave them out")
+    alone = (
+        per_source,
+        min_gap is not None,
+        min_per_source,
+        max_per_source is not None,
+        foreground,
+        prefer_sharp,
+    )
+    if config is not None and (any(alone) or predictions is not None):
+        raise UsageError(
+            "config goes neither with per_source, min_gap, min_per_source, max_per_source, foreground and prefer_sharp "
+            "nor with predictions; leave them out"
+        )
     min_gap = LAYOUTS[layout].min_gap if min_gap is None else min_gap
     check_choice(n, method, min_gap, seed, order)
+    check_limits(n, min_per_source, max_per_source, per_source=per_source)
+    check_shares(prefer_sharp, hard)
     exclude = check_excluded(exclude)
     rules = None
     if config is not None:
@@ -113,6 +136,12 @@ def extract(
                 at_most=at_most,
                 keep_duplicates=keep_duplicates,
                 order=order,
+                min_per_source=min_per_source,
+                max_per_source=max_per_source,
+                foreground=foreground,
+                prefer_sharp=prefer_sharp,
+                predictions=predictions,
+                hard=hard,
                 device=device,
                 progress=progress,
             )

@@ -1,5 +1,6 @@
 """Choosing among candidates so that exactly n come out, far enough apart, and enough but not too many of each source."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -74,7 +75,9 @@ class Chooser:
         """Close the sources that none of *n* rows in all can be taken of (any more)."""
         if self._limited:
             full = self._taken >= self.most
-            if np.maximum(self._taken, self.least).sum() >= n:  # the rest is owed to other sources
+            if (
+                self.least.any() and np.maximum(self._taken, self.least).sum() >= n
+            ):  # the rest is owed to other sources
                 full |= self._taken >= self.least
             for at in np.flatnonzero(full & (self._reach > self._taken)):
                 self.open[self._bounds[at] : self._bounds[at + 1]] = False
@@ -115,11 +118,12 @@ class Chooser:
         return True
 
     def _reaches(self, n: int) -> bool:
-        return bool(
-            np.minimum(self.most, self._reach).sum() >= n
-            and (not self._limited or (self._reach >= self.least).all())
-            and (not self._limited or np.maximum(self._taken, self.least).sum() <= n)
-        )
+        if np.minimum(self.most, self._reach).sum() < n:
+            return False
+        if not self.least.any():
+            return True
+        owed = np.maximum(self._taken, self.least).sum()
+        return bool((self._reach >= self.least).all() and owed <= n)
 
     @property
     def keeps_apart(self) -> bool:
@@ -193,7 +197,7 @@ class Chooser:
     def _count(self, at: int) -> int:
         first, last = self._bounds[at], self._bounds[at + 1]
         more = np.count_nonzero(self.open[first:last]) if self._loose else len(self._apart(at))
-        return int(self._taken[at]) + more
+        return int(self._taken[at] + more)
 
     def _apart(self, source: int) -> I64:
         """The most open rows of a source that can be had together: the first, and always the next that may be taken."""
@@ -204,7 +208,8 @@ class Chooser:
         while at < len(places):
             found.append(at)
             at = int(np.searchsorted(places, places[at] + self._gap, side="left"))
-        return rows[np.array(found, np.int64)]
+        apart: I64 = rows[np.array(found, np.int64)]
+        return apart
 
 
 class Spaced:
@@ -250,7 +255,7 @@ class Spaced:
         owners = self._sources[picks]
         counts = np.bincount(owners, minlength=len(chooser.least))
         cuts = [0, *(np.flatnonzero(np.diff(sources)) + 1).tolist(), len(block)]
-        for start, stop in zip(cuts, cuts[1:], strict=False):
+        for start, stop in itertools.pairwise(cuts):
             source = sources[start]
             barred = counts[owners] <= chooser.least[owners]
             if counts[source] >= chooser.most[source]:

@@ -22,6 +22,10 @@ class Pick(NamedTuple):
     cluster: int | None = None
     why: str | None = None
     """In words, why it was chosen."""
+    distance: float | None = None
+    """Of the nearest other pick, or frame chosen earlier: root mean square, in grey levels for pixels."""
+    instead_of: int | None = None
+    """Row whose place it took, being sharper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

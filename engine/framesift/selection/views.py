@@ -11,20 +11,21 @@ import numpy.typing as npt
 
 from framesift_kernels import I64, Rows
 
-from ..errors import NotEnoughFramesError, UsageError
-from ..features.pixels import Pixels
+from ..errors import UsageError
+from ..features.vectors import Vectors
 from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import ProgressCallback, silent
 from .candidates import Candidates, gather, times_s
+from .choice import check_choice, frames_of, new_selection, parse_gap, solve, vectors_of
 from .chooser import Chooser
-from .choice import METHODS, check_choice, frames_of, new_selection, parse_gap
 from .excluded import read_excluded
 from .result import Selection
-from .strategy import Pick, Task
+from .rules import Rules, check_limits, check_shares, how_many
+from .strategy import Task
 
 ALIGNMENTS = ("check", "index", "times")
-_METHODS = ("kmeans", "coreset", "uniform", "random")
+_METHODS = ("coverage", "kmeans", "coreset", "uniform", "random")
 _BLOCK_ROWS = 1024
 
 
@@ -41,7 +42,7 @@ class Session:
 class Joined:
     """Thumbnails of all views of a moment, side by side in one row."""
 
-    views: list[Pixels]
+    views: Sequence[Vectors]
     rows: list[I64]
     """(n,) of each view, the row of each moment; they do not decrease."""
 
@@ -106,6 +107,12 @@ def select_views(
     seed: int = 0,
     min_gap: str | int | None = None,
     exclude: PathLike | Iterable[PathLike] | None = None,
+    at_most: bool = False,
+    order: int = 4,
+    min_per_session: int = 0,
+    max_per_session: int | None = None,
+    foreground: bool = False,
+    prefer_sharp: float = 0.0,
     device: str = "cpu",
     progress: ProgressCallback = silent,
 ) -> Selection:
@@ -123,13 +130,17 @@ def select_views(
     views
         Names of the views.
     method
-        ``"kmeans"``, ``"coreset"``, ``"uniform"`` or ``"random"``, see `select`.
+        ``"coverage"``, ``"kmeans"``, ``"coreset"``, ``"uniform"`` or ``"random"``, see `select`.
     align
         ``"check"``: views must have as many frames, at the same times (to half a frame). ``"index"``: only as many
         frames. ``"times"``: of each frame of the first view, the frame of the others nearest in time; moments at
         which a view has none within half a frame are left out.
-    seed, min_gap, exclude, device, progress
-        See `select`.
+    min_per_session, max_per_session
+        How many moments of every session at least and at most.
+    prefer_sharp
+        As in `select`; a moment is as sharp as its views together, each against its usual sharpness.
+    seed, min_gap, exclude, at_most, order, foreground, device, progress
+        See `select`. A moment was chosen before where any of its views was.
 
     Returns
     -------
@@ -144,7 +155,11 @@ def select_views(
         There are fewer than *n* such moments.
     """
     began = time.perf_counter()
-    check_choice(n, method, min_gap, seed)
+    check_choice(n, method, min_gap, seed, order)
+    limits = check_limits(n, min_per_session, max_per_session, per_source=False)
+    check_shares(prefer_sharp, 0.0)
+    gap = parse_gap(min_gap)
+    rules = Rules(n, method, seed, gap, at_most, True, order, device, limits, foreground, prefer_sharp)
     if method not in _METHODS:
         raise UsageError(f"method must be one of {', '.join(_METHODS)} for several views, got {method!r}")
     if align not in ALIGNMENTS:
@@ -158,38 +173,70 @@ def select_views(
     moments = each[0]
     for candidates, at in zip(each, rows, strict=True):
         moments.usable &= (at >= 0) & candidates.usable[at]
-    chooser = Chooser(moments, parse_gap(min_gap))
+    chooser = Chooser(moments, gap, limits)
     for place, source in enumerate(columns[0]):
         before = np.array(sorted(excluded.get(source, ())), np.int64)
         chooser.block_around(place, before, times_s(index, source, before))
-    if chooser.capacity < n:
-        raise NotEnoughFramesError(f"{n} moments were asked for, {chooser.capacity} can be had in all views")
+    n = how_many(moments, chooser, rules, 0)
+    there = [np.maximum(at, 0) for at in rows]
     task = Task(
         n=n,
         candidates=moments,
         chooser=chooser,
-        vectors=Joined(
-            [Pixels(index, sources, kernels) for sources in columns], [np.maximum(at, 0) for at in rows]
-        ),
-        preselected=np.empty(0, np.int64),
+        vectors=Joined([vectors_of(index, s, kernels, foreground=foreground) for s in columns], there),
+        preselected=_labelled(each, there, rows, excluded),
         rng=np.random.Generator(np.random.Philox(seed)),
         kernels=kernels,
+        order=order,
     )
-    picks = METHODS[method](task)
+    picks = solve(task, method, _sharpness(index, columns, there), prefer_sharp)
     options: dict[str, Any] = {
-        "n": n,
+        "n": rules.n,
         "views": list(views),
         "align": align,
         "min_gap": None if min_gap is None else str(min_gap),
         "n_excluded": sum(map(len, excluded.values())),
+        "at_most": at_most,
+        "min_per_session": limits.least,
+        "max_per_session": limits.most,
+        "foreground": foreground,
+        "prefer_sharp": prefer_sharp,
     }
     selection = new_selection(index, method, seed, options)
     for candidates, at in zip(each, rows, strict=True):
-        there = [Pick(int(at[pick.row]), pick.score, pick.cluster) for pick in picks]
-        selection.frames += frames_of(candidates, there)
+        of_view = [
+            pick._replace(
+                row=int(at[pick.row]),
+                instead_of=None if pick.instead_of is None else int(at[pick.instead_of]),
+            )
+            for pick in picks
+        ]
+        selection.frames += frames_of(candidates, of_view)
     selection.frames.sort(key=lambda frame: (frame.source, frame.index))
     selection.stats["select_s"] = time.perf_counter() - began
     return selection
+
+
+def _labelled(
+    each: list[Candidates], there: list[I64], rows: list[I64], excluded: dict[int, set[int]]
+) -> I64:
+    """Moments of which any view was chosen before."""
+    found = np.zeros(len(there[0]), bool)
+    for candidates, at, row in zip(each, there, rows, strict=True):
+        for source in candidates.sources:
+            mine = candidates.source == source
+            chosen = mine & np.isin(candidates.frame, sorted(excluded.get(source, ())))
+            found |= chosen[at] & (row >= 0)
+    return np.flatnonzero(found & np.logical_and.reduce([row >= 0 for row in rows]))
+
+
+def _sharpness(index: Index, columns: list[list[int]], there: list[I64]) -> npt.NDArray[np.float64]:
+    """(n,) how sharp each moment is: of its views together, each in units of its mean."""
+    total = np.zeros(len(there[0]))
+    for sources, at in zip(columns, there, strict=True):
+        sharp = np.concatenate([index.reader(source).statistic("sharpness") for source in sources])
+        total += sharp[at] / max(1e-9, float(sharp.mean(dtype=np.float64)))
+    return total
 
 
 def _aligned(index: Index, sessions: list[Session], each: list[Candidates], align: str) -> list[I64]:

@@ -1,0 +1,159 @@
+"""Sources that show what another one shows: encoded anew, scaled, or a part of it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from framesift_kernels import F64, I64
+
+from ..features.pixels import Pixels
+from ..machine import load_kernels
+from .candidates import Candidates, times_s
+
+if TYPE_CHECKING:
+    from ..index import Index
+
+_ALIKE = 0.8
+"""Correlation of what moves in two sources from which on their pictures are compared. A copy has 0.97 and more, other
+videos have 0.35 and less."""
+_LEAST_ROWS = 16
+_GREY_LEVELS = 4.0
+"""Root mean square difference of two thumbnails up to which one is a copy of the other."""
+_TELLING = 0.5
+"""Of the usual difference of two frames, what that of copies is at most: a still scene tells nothing."""
+_BLOCK_ROWS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Frames of a source that another one shows too."""
+
+    source: int
+    """Position in ``index.records`` of the one that is not chosen from."""
+    of: int
+    """Of the one that is."""
+    rows: I64
+    """Rows of *source*, as its reader counts them."""
+    offset_s: float
+    """Time in *of* at which *source* begins; frames for images."""
+
+
+def drop_copies(candidates: Candidates) -> list[str]:
+    """Close the frames that another source shows as well, and say so, a sentence a source."""
+    index, notes = candidates.index, []
+    copied = np.zeros(len(candidates), bool)
+    for copy in find_copies(index, candidates.sources):
+        rows = np.flatnonzero(candidates.source == copy.source)[copy.rows]
+        copied[rows] = True
+        own, other = index.records[copy.source], index.records[copy.of]
+        notes.append(
+            f"{own.uri} shows what {other.uri} shows from {copy.offset_s:.2f} "
+            f"{'s' if own.kind == 'video' else 'frames'} on: {len(rows)} of its {own.n_rows} frames are not chosen from"
+        )
+    if notes:
+        candidates.dropped["copied"] = int(np.count_nonzero(candidates.usable & copied))
+        candidates.usable &= ~copied
+    return notes
+
+
+def find_copies(index: "Index", sources: list[int]) -> list[Copy]:
+    """Copies among some sources.
+
+    Of two that show the same the one of more pixels is kept, then of more bytes, then the first. Where what moves in
+    two sources is correlated, at the shift in time at which it is most, their thumbnails there are compared.
+
+    Notes
+    -----
+    By FFT, O(l log l) for each pair of sources of l frames together; memory is 40 bytes a frame of a pair. Sources
+    are compared at one frame rate, the higher; of one that was indexed by keyframes alone a copy is not found.
+    """
+    order = sorted(sources, key=lambda s: (-_n_pixels(index, s), -index.records[s].n_bytes, s))
+    found: list[Copy] = []
+    kept: list[int] = []
+    for source in order:
+        copy = next((c for other in kept if (c := _compare(index, source, other)) is not None), None)
+        if copy is None:
+            kept.append(source)
+        else:
+            found.append(copy)
+            if len(copy.rows) < index.records[source].n_rows:  # the rest may have copies of its own
+                kept.append(source)
+    return sorted(found, key=lambda c: c.source)
+
+
+def _n_pixels(index: "Index", source: int) -> int:
+    return index.records[source].width * index.records[source].height
+
+
+def _compare(index: "Index", source: int, other: int) -> Copy | None:
+    if (index.records[source].kind == "video") != (index.records[other].kind == "video"):
+        return None
+    mine, theirs = _times(index, source), _times(index, other)
+    if min(len(mine), len(theirs)) < _LEAST_ROWS:
+        return None
+    step = min(_step(mine), _step(theirs))
+    if step <= 0:
+        return None
+    shift = _shift(_moving(index, source, mine, step), _moving(index, other, theirs, step))
+    if shift is None:
+        return None
+    offset = theirs[0] + shift * step - mine[0]
+    at = np.searchsorted(theirs, mine + offset - step / 2)
+    there = (at < len(theirs)) & (mine + offset > theirs[0] - step)
+    rows = np.flatnonzero(there)
+    pixels = Pixels(index, [source, other], load_kernels("cpu"))
+    apart = _apart(pixels, rows, len(mine) + at[rows])
+    elsewhere = _apart(pixels, rows, len(mine) + np.roll(at[rows], len(rows) // 3))
+    alike = rows[apart <= _GREY_LEVELS]
+    if len(alike) < len(rows) / 2 or np.median(apart) > _TELLING * np.median(elsewhere):
+        return None
+    return Copy(source, other, alike, float(offset))
+
+
+def _times(index: "Index", source: int) -> F64:
+    frames = index.reader(source).frames()
+    return times_s(index, source, frames) if index.records[source].kind == "video" else frames.astype(float)
+
+
+def _step(times: F64) -> float:
+    return float(np.median(np.diff(times)))
+
+
+def _moving(index: "Index", source: int, times: F64, step: float) -> F64:
+    """How much moves, about its mean, at even times from the first."""
+    motion = index.reader(source).statistic("motion").astype(np.float64)
+    even = np.interp(np.arange(0, times[-1] - times[0] + step / 2, step), times - times[0], motion)
+    found: F64 = even - even.mean()
+    return found
+
+
+def _shift(mine: F64, theirs: F64) -> int | None:
+    """Where *mine* begins in *theirs*, if they are correlated there over half of the shorter at least."""
+    length = 1 << int(np.ceil(np.log2(len(mine) + len(theirs))))
+    shifts = np.arange(1 - len(mine), len(theirs))
+    product = np.fft.irfft(np.conj(np.fft.rfft(mine, length)) * np.fft.rfft(theirs, length), length)[shifts]
+    start, stop = np.maximum(0, -shifts), np.minimum(len(mine), len(theirs) - shifts)
+    own = _energy(mine, start, stop)
+    other = _energy(theirs, start + shifts, stop + shifts)
+    long = (stop - start) * 2 >= min(len(mine), len(theirs))
+    scale = np.sqrt(own * other)
+    alike = np.where(long & (scale > 1e-12), product / np.maximum(scale, 1e-12), -1)
+    best = int(alike.argmax())
+    return int(shifts[best]) if alike[best] >= _ALIKE else None
+
+
+def _energy(x: F64, start: I64, stop: I64) -> F64:
+    total = np.concatenate([[0.0], np.cumsum(x * x)])
+    return np.asarray(total[stop] - total[start], np.float64)
+
+
+def _apart(pixels: Pixels, rows: I64, others: I64) -> Any:
+    """Root mean square differences of *rows*, which increase, and *others*, in grey levels."""
+    found = np.empty(len(rows))
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        s = slice(start, start + _BLOCK_ROWS)
+        unique, back = np.unique(others[s], return_inverse=True)
+        a, b = pixels.take(rows[s]).astype(np.float32), pixels.take(unique)[back].astype(np.float32)
+        found[s] = np.sqrt(np.mean((a - b) ** 2, axis=1))
+    return found
