@@ -51,3 +51,23 @@ def to_nearest_place(places, chosen):
     """Of each frame, how far what it shows is from where a chosen frame shows it."""
     places = np.asarray(places, float)
     return np.array([min(np.hypot(*(place - places[c])) for c in chosen) for place in places])
+
+
+def sharpened(x, picks, sharpness, share):
+    """Each pick, or the sharpest that is nearest to it of all picks and near enough, and is not taken."""
+    x = np.asarray(x, float)
+    apart = [[np.linalg.norm(row - x[p]) for p in picks] for row in x]
+    found = list(picks)
+    for number, pick in enumerate(picks):
+        limit = share * min(apart[pick][o] for o in range(len(picks)) if o != number)
+        equal = [
+            r
+            for r in range(len(x))
+            if apart[r].index(min(apart[r])) == number
+            and apart[r][number] <= limit
+            and r not in found[:number] + found[number + 1 :]
+        ]
+        best = max(equal, key=lambda r: (sharpness[r], -r), default=pick)
+        if sharpness[best] > sharpness[pick]:
+            found[number] = best
+    return found

@@ -51,6 +51,7 @@ class Chooser:
         """(sources,) rows to take at most."""
         self._taken = np.zeros(n_sources, np.int64)
         self._reach = np.zeros(n_sources, np.int64)
+        self._closed = np.zeros(n_sources, bool)
         self._recount()
 
     @property
@@ -79,9 +80,10 @@ class Chooser:
                 self.least.any() and np.maximum(self._taken, self.least).sum() >= n
             ):  # the rest is owed to other sources
                 full |= self._taken >= self.least
-            for at in np.flatnonzero(full & (self._reach > self._taken)):
+            for at in np.flatnonzero(full & ~self._closed):
                 self.open[self._bounds[at] : self._bounds[at + 1]] = False
                 self._reach[at] = self._taken[at]
+            self._closed |= full
 
     def block_around(self, at: int, frames: I64, time_s: npt.NDArray[np.float64]) -> None:
         """Close what lies nearer than the gap to frames chosen earlier of the source at position *at*.

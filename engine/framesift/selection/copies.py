@@ -18,10 +18,10 @@ _ALIKE = 0.8
 """Correlation of what moves in two sources from which on their pictures are compared. A copy has 0.97 and more, other
 videos have 0.35 and less."""
 _LEAST_ROWS = 16
-_GREY_LEVELS = 4.0
-"""Root mean square difference of two thumbnails up to which one is a copy of the other."""
+_GREY_LEVELS, _SHARE = 4.0, 0.25
+"""Root mean square difference of two thumbnails, or share of the usual one, up to which one is a copy of the other."""
 _TELLING = 0.5
-"""Of the usual difference of two frames, what that of copies is at most: a still scene tells nothing."""
+"""Of the usual difference of two frames, what that of most copies is at most: a still scene tells nothing."""
 _BLOCK_ROWS = 512
 
 
@@ -104,9 +104,9 @@ def _compare(index: "Index", source: int, other: int) -> Copy | None:
     rows = np.flatnonzero(there)
     pixels = Pixels(index, [source, other], load_kernels("cpu"))
     apart = _apart(pixels, rows, len(mine) + at[rows])
-    elsewhere = _apart(pixels, rows, len(mine) + np.roll(at[rows], len(rows) // 3))
-    alike = rows[apart <= _GREY_LEVELS]
-    if len(alike) < len(rows) / 2 or np.median(apart) > _TELLING * np.median(elsewhere):
+    usual = float(np.median(_apart(pixels, rows, len(mine) + np.roll(at[rows], len(rows) // 3))))
+    alike = rows[apart <= max(_GREY_LEVELS, _SHARE * usual)]
+    if len(alike) < len(rows) / 2 or np.median(apart) > _TELLING * usual:
         return None
     return Copy(source, other, alike, float(offset))
 

@@ -68,26 +68,26 @@ def how_many(candidates: Candidates, chooser: Chooser, rules: Rules, n_before: i
         There are not so many.
     """
     n = rules.n - n_before
-    lacking = np.flatnonzero(chooser.reach < chooser.least)
-    if len(lacking):
-        if not rules.at_most:
-            record = candidates.index.records[candidates.sources[lacking[0]]]
-            raise NotEnoughFramesError(
-                f"at least {rules.limits.least} frames of every source were asked for, {chooser.reach[lacking[0]]} "
-                f"can be had of {record.uri}{_apart(rules)} ({_reasons(candidates)}); "
-                "lower min_per_source (--min-per-source), or use at_most (--at-most)"
-            )
+    if rules.at_most:
         chooser.least = np.minimum(chooser.least, chooser.reach)
-    if chooser.capacity < n:
-        if not rules.at_most or chooser.capacity + n_before == 0:
-            raise NotEnoughFramesError(_too_few(candidates, chooser.capacity + n_before, rules))
-        n = chooser.capacity
     if chooser.limited and chooser.least.sum() > n:
         raise NotEnoughFramesError(
             f"{rules.n} frames are too few for at least {rules.limits.least} of each of {len(candidates.sources)} "
             f"sources, which makes {chooser.least.sum() + n_before}; ask for more, or lower min_per_source "
             "(--min-per-source)"
         )
+    lacking = np.flatnonzero(chooser.reach < chooser.least)
+    if len(lacking):
+        record = candidates.index.records[candidates.sources[lacking[0]]]
+        raise NotEnoughFramesError(
+            f"at least {rules.limits.least} frames of every source were asked for, {chooser.reach[lacking[0]]} "
+            f"can be had of {record.uri}{_apart(rules)} ({_reasons(candidates)}); "
+            "lower min_per_source (--min-per-source), or use at_most (--at-most)"
+        )
+    if chooser.capacity < n:
+        if not rules.at_most or chooser.capacity + n_before == 0:
+            raise NotEnoughFramesError(_too_few(candidates, chooser.capacity + n_before, rules))
+        n = chooser.capacity
     chooser.settle(n)
     return n
 
