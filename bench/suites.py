@@ -36,6 +36,7 @@ BUDGET_S = {
     "select": 130,
     "storage": 40,
     "quality": 40,
+    "places": 20,
     "pose": 20,
     "predictions": 10,
     "scale": 70,

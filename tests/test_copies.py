@@ -40,9 +40,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_part_encoded_anew_and_a_larger_one_are_found(folder: Path) -> None:
-    with fs.index(folder, isolate=False) as made:
-        part, small = find_copies(made, [0, 1, 2, 3])
+@pytest.fixture(scope="module")
+def made(folder: Path) -> Any:
+    with fs.index(folder, size=48, isolate=False) as found:
+        yield found
+
+
+def test_a_part_encoded_anew_and_a_larger_one_are_found(made: fs.Index) -> None:
+    part, small = find_copies(made, [0, 1, 2, 3])
     assert (part.source, part.of, part.rows.tolist()) == (1, 0, list(range(70)))
     assert part.offset_s == pytest.approx(30 / 25, abs=0.021)
     assert (small.source, small.of) == (2, 3)
@@ -50,19 +55,21 @@ def test_a_part_encoded_anew_and_a_larger_one_are_found(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_frames_are_chosen_of_one_of_them_and_it_is_said(folder: Path, method: str) -> None:
-    with fs.index(folder, isolate=False) as made:
-        found = fs.select(made, 12, method=method)
-        assert not found.indices(1)
-        assert found.dropped["copied"] >= 70
-        assert len(found.notes) == 2
-        assert "b_part.mp4 shows what" in found.notes[0]
-        assert "from 1.20 s on: 70 of its 70 frames" in found.notes[0]
-        both = fs.select(made, 300, method=method, keep_duplicates=True)
-        assert both.indices(1)
-        assert not both.notes
-        each = fs.select(made, 5, method=method, per_source=True)
-        assert [len(each.indices(s)) for s in range(4)] == [5] * 4
+def test_frames_are_chosen_of_one_of_them_and_it_is_said(made: fs.Index, method: str) -> None:
+    found = fs.select(made, 12, method=method)
+    assert not found.indices(1)
+    assert found.dropped["copied"] >= 70
+    assert len(found.notes) == 2
+    assert "b_part.mp4 shows what" in found.notes[0]
+    assert "from 1.20 s on: 70 of its 70 frames" in found.notes[0]
+    each = fs.select(made, 5, method=method, per_source=True)
+    assert [len(each.indices(s)) for s in range(4)] == [5] * 4
+
+
+def test_both_are_chosen_from_where_duplicates_are_kept(made: fs.Index) -> None:
+    both = fs.select(made, 300, method="uniform", keep_duplicates=True)
+    assert both.indices(1)
+    assert not both.notes
 
 
 def test_the_command_says_so(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,7 +74,7 @@ def test_views_of_unequal_length(tmp_path: Path) -> None:
             fs.select_views(made, 3, VIEWS, align="index")
         chosen = fs.select_views(made, 38, VIEWS, align="times")
         assert by_view(chosen)["top"] == by_view(chosen)["side"] == {"s": list(range(38))}
-        with pytest.raises(NotEnoughFramesError, match="38 can be had"):
+        with pytest.raises(NotEnoughFramesError, match="38 distinct ones can be had"):
             fs.select_views(made, 39, VIEWS, align="times")
 
 

@@ -133,13 +133,13 @@ def extract(
             chosen,
             lambda made, video, _: select(made, wanted, exclude=_before(project, video), **options),
         )
-    limits = {"min_per_source": min_per_video, "max_per_source": max_per_video}
+    options |= {"min_per_source": min_per_video, "max_per_source": max_per_video}
     with store_for(store, project.folder) as job.store:
         before = [folder for video in chosen for folder in _before(project, video)]
         parts = choose_together(
             filter(job.is_wanted, chosen),
             job.open,
-            lambda joint: select(joint, total, exclude=before, **limits, **options),
+            lambda joint: select(joint, total, exclude=before, **options),
         )
         return job.run(chosen, lambda made, video, _: replace(parts[video.key], index=made))
 

@@ -136,7 +136,8 @@ class Foreground:
         radius = max(1, round(max(apart.shape[2:]) / _REACH))
         for axis in (2, 3, 2, 3):
             found = _box(found, radius, axis)
-        return found.reshape(len(rows), -1)
+        flat: npt.NDArray[np.int32] = found.reshape(len(rows), -1)
+        return flat
 
 
 def _spread(n: int, most: int) -> I64:
@@ -152,7 +153,8 @@ def _middle(apart: I16) -> I16:
     keys = flat + (255 + 511 * np.arange(n))[:, None]
     counts = np.bincount(keys.ravel(), minlength=511 * n).reshape(n, 511)
     level = (counts.cumsum(axis=1) > (flat.shape[1] - 1) // 2).argmax(axis=1) - 255
-    return level.astype(np.int16).reshape(*apart.shape[:2], 1, 1)
+    middle: I16 = level.astype(np.int16).reshape(*apart.shape[:2], 1, 1)
+    return middle
 
 
 def _box(x: npt.NDArray[np.int32], radius: int, axis: int) -> npt.NDArray[np.int32]:

@@ -11,7 +11,6 @@ import numpy as np
 from framesift_kernels import Kernels
 
 from ..errors import NotEnoughFramesError, UsageError
-from ..features.foreground import Foreground
 from ..features.pixels import Pixels
 from ..features.vectors import Table, Vectors
 from ..index import Index, PathLike
@@ -21,7 +20,6 @@ from ..sources import SetAside
 from .candidates import Candidates, Gap, gather, times_s
 from .chooser import Chooser
 from .clusters import kmeans, motion_kmeans
-from .copies import drop_copies
 from .coreset import coreset
 from .coverage import check_order
 from .covers import coverage
@@ -271,6 +269,8 @@ def _choose(
     before = {s: excluded.get(s, set()) | {f.index for f in there if f.source == s} for s in sources}
     candidates = gather(index, sources, before, keep_duplicates=rules.keep_duplicates)
     if len(sources) > 1 and not rules.keep_duplicates:
+        from .copies import drop_copies  # late, as most selections are of one source
+
         selection.notes += drop_copies(candidates)
     for reason, count in candidates.dropped.items():
         selection.dropped[reason] = selection.dropped.get(reason, 0) + count
@@ -304,7 +304,11 @@ def _choose(
 def vectors_of(index: Index, sources: list[int], kernels: Kernels, *, foreground: bool) -> Vectors:
     """What frames are compared by."""
     pixels = Pixels(index, sources, kernels)
-    return Foreground(pixels) if foreground else pixels
+    if not foreground:
+        return pixels
+    from ..features.foreground import Foreground  # late, as most selections need none
+
+    return Foreground(pixels)
 
 
 def solve(task: Task, method: str, sharpness: Any, prefer_sharp: float) -> list[Pick]:
