@@ -20,9 +20,9 @@ from .candidates import Candidates, gather, times_s
 from .choice import check_choice, frames_of, new_selection, parse_gap, solve, vectors_of
 from .chooser import Chooser
 from .excluded import read_excluded
-from .result import Selection
+from .result import SelectedFrame, Selection
 from .rules import Rules, check_limits, check_shares, how_many
-from .strategy import Task
+from .strategy import Pick, Task
 
 ALIGNMENTS = ("check", "index", "times")
 _METHODS = ("coverage", "kmeans", "coreset", "uniform", "random")
@@ -165,33 +165,11 @@ def select_views(
     if align not in ALIGNMENTS:
         raise UsageError(f"align must be one of {', '.join(ALIGNMENTS)}, got {align!r}")
     sessions = find_sessions(index, views)
-    kernels = load_kernels(device)
     excluded = read_excluded(exclude, index)
-    columns = [[session.sources[v] for session in sessions] for v in range(len(views))]
-    each = [gather(index, sources, excluded, keep_duplicates=True) for sources in columns]
-    rows = _aligned(index, sessions, each, align)
-    moments = each[0]
-    for candidates, at in zip(each, rows, strict=True):
-        moments.usable &= (at >= 0) & candidates.usable[at]
-    chooser = Chooser(moments, gap, limits)
-    for place, source in enumerate(columns[0]):
-        before = np.array(sorted(excluded.get(source, ())), np.int64)
-        chooser.block_around(place, before, times_s(index, source, before))
-    n = how_many(moments, chooser, rules, 0)
-    there = [np.maximum(at, 0) for at in rows]
-    task = Task(
-        n=n,
-        candidates=moments,
-        chooser=chooser,
-        vectors=Joined([vectors_of(index, s, kernels, foreground=foreground) for s in columns], there),
-        preselected=_labelled(each, there, rows, excluded),
-        rng=np.random.Generator(np.random.Philox(seed)),
-        kernels=kernels,
-        order=order,
-    )
-    picks = solve(task, method, _sharpness(index, columns, there), prefer_sharp)
+    moments = _gather(index, sessions, excluded, align)
+    picks = _choose(index, moments, rules, excluded)
     options: dict[str, Any] = {
-        "n": rules.n,
+        "n": n,
         "views": list(views),
         "align": align,
         "min_gap": None if min_gap is None else str(min_gap),
@@ -203,31 +181,80 @@ def select_views(
         "prefer_sharp": prefer_sharp,
     }
     selection = new_selection(index, method, seed, options)
-    for candidates, at in zip(each, rows, strict=True):
-        of_view = [
+    for view in range(len(views)):
+        selection.frames += moments.frames(view, picks)
+    selection.frames.sort(key=lambda frame: (frame.source, frame.index))
+    selection.stats["select_s"] = time.perf_counter() - began
+    return selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moments:
+    """Moments, which are frames of the first view, and what the others show then."""
+
+    each: list[Candidates]
+    """Of each view, its frames; of the first, those may be chosen that can be in all views."""
+    rows: list[I64]
+    """(n,) of each view, the row of each moment; -1 where it has none."""
+    labelled: I64
+    """Moments of which any view was chosen before."""
+
+    @property
+    def there(self) -> list[I64]:
+        """`rows`, 0 where there is none: those moments are not chosen."""
+        return [np.maximum(at, 0) for at in self.rows]
+
+    def frames(self, view: int, picks: list[Pick]) -> list[SelectedFrame]:
+        """The frames of a view at the moments picked."""
+        at = self.rows[view]
+        own = [
             pick._replace(
                 row=int(at[pick.row]),
                 instead_of=None if pick.instead_of is None else int(at[pick.instead_of]),
             )
             for pick in picks
         ]
-        selection.frames += frames_of(candidates, of_view)
-    selection.frames.sort(key=lambda frame: (frame.source, frame.index))
-    selection.stats["select_s"] = time.perf_counter() - began
-    return selection
+        return frames_of(self.each[view], own)
 
 
-def _labelled(
-    each: list[Candidates], there: list[I64], rows: list[I64], excluded: dict[int, set[int]]
-) -> I64:
-    """Moments of which any view was chosen before."""
-    found = np.zeros(len(there[0]), bool)
-    for candidates, at, row in zip(each, there, rows, strict=True):
+def _gather(index: Index, sessions: list[Session], excluded: dict[int, set[int]], align: str) -> _Moments:
+    n_views = len(sessions[0].sources)
+    columns = [[session.sources[v] for session in sessions] for v in range(n_views)]
+    each = [gather(index, sources, excluded, keep_duplicates=True) for sources in columns]
+    rows = _aligned(index, sessions, each, align)
+    labelled, complete = np.zeros(len(each[0]), bool), np.ones(len(each[0]), bool)
+    for candidates, at in zip(each, rows, strict=True):
+        before = np.zeros(len(candidates), bool)
         for source in candidates.sources:
-            mine = candidates.source == source
-            chosen = mine & np.isin(candidates.frame, sorted(excluded.get(source, ())))
-            found |= chosen[at] & (row >= 0)
-    return np.flatnonzero(found & np.logical_and.reduce([row >= 0 for row in rows]))
+            chosen = np.isin(candidates.frame, sorted(excluded.get(source, ())))
+            before |= chosen & (candidates.source == source)
+        each[0].usable &= (at >= 0) & candidates.usable[at]
+        labelled |= before[at] & (at >= 0)
+        complete &= at >= 0
+    return _Moments(each=each, rows=rows, labelled=np.flatnonzero(labelled & complete))
+
+
+def _choose(index: Index, moments: _Moments, rules: Rules, excluded: dict[int, set[int]]) -> list[Pick]:
+    first, kernels = moments.each[0], load_kernels(rules.device)
+    chooser = Chooser(first, rules.gap, rules.limits)
+    for place, source in enumerate(first.sources):
+        known = moments.labelled[first.source[moments.labelled] == source]
+        before = np.array(sorted(excluded.get(source, set()) | set(first.frame[known].tolist())), np.int64)
+        chooser.block_around(place, before, times_s(index, source, before))
+    columns = [candidates.sources for candidates in moments.each]
+    task = Task(
+        n=how_many(first, chooser, rules, 0),
+        candidates=first,
+        chooser=chooser,
+        vectors=Joined(
+            [vectors_of(index, s, kernels, foreground=rules.foreground) for s in columns], moments.there
+        ),
+        preselected=moments.labelled,
+        rng=np.random.Generator(np.random.Philox(rules.seed)),
+        kernels=kernels,
+        order=rules.order,
+    )
+    return solve(task, rules.method, _sharpness(index, columns, moments.there), rules.prefer_sharp)
 
 
 def _sharpness(index: Index, columns: list[list[int]], there: list[I64]) -> npt.NDArray[np.float64]:
