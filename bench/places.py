@@ -53,7 +53,7 @@ def _field(width: int, height: int, n_frames: int) -> tuple[Path, Places]:
     """An animal of six pixels that mostly sits in a corner, under a lamp that flickers, with sensor noise; cached."""
     rng = np.random.default_rng(0)
     places = np.array([width / 5, height / 5]) + rng.normal(0, 3, (n_frames, 2))
-    for start in range(0, n_frames - 4, 40):  # now and then it goes elsewhere
+    for start in range(0, n_frames - 4, n_frames // 12):  # now and then it goes elsewhere
         places[start : start + 4] = rng.integers(8, (width - 8, height - 8))
 
     def pictures() -> Iterator[npt.NDArray[np.uint8]]:

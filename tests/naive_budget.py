@@ -22,13 +22,12 @@ def foreground(pictures, radius):
     """(n, h, w) what stands out, blurred but not scaled: pixel by pixel."""
     pictures = np.asarray(pictures, np.int64)
     background = np.floor(np.median(pictures, axis=0))
-    spread = np.median(abs(pictures - background), axis=0)
+    lit = [sorted((p - background).ravel())[(background.size - 1) // 2] for p in pictures]
+    spread = np.median([abs(p - background - light) for p, light in zip(pictures, lit, strict=True)], axis=0)
     threshold = np.maximum(2, np.ceil(3 * 1.4826 * spread))
     found = []
-    for picture in pictures:
-        apart = picture - background
-        apart = apart - sorted(apart.ravel())[(apart.size - 1) // 2]
-        out = np.clip(abs(apart) - threshold, 0, 64)
+    for picture, light in zip(pictures, lit, strict=True):
+        out = np.clip(abs(picture - background - light) - threshold, 0, 64)
         for _ in range(2):
             out = boxed(out, radius)
         found.append(out)

@@ -14,7 +14,7 @@ from .pixels import Pixels
 from .vectors import in_threads, take_from_blocks
 
 I16 = npt.NDArray[np.int16]
-_MODEL_ROWS, _MODEL_BYTES = 2048, 64 << 20
+_MODEL_ROWS, _MODEL_BYTES = 2048, 16 << 20
 """Rows of a source that its background is found from, at most, and bytes of them."""
 _NOISE, _LEAST = 3.0, 2
 """Robust standard deviations, and grey levels at least, that a pixel must differ by to count."""
@@ -32,9 +32,9 @@ _BLOCK_ROWS = 16
 class Foreground:
     """Thumbnails less the background of their source, one flattened row a frame, uint8, as `Pixels` has them.
 
-    The background of a pixel is its median over at most 2048 frames spread evenly over the source (64 MB of them).
-    A difference counts as far as it exceeds three robust standard deviations of that pixel (and 2 grey levels), after
-    the median difference of the whole frame, a change of light, is taken off; and by 64 grey levels at most. What is
+    The background of a pixel is its median over at most 2048 frames spread evenly over the source (16 MB of them).
+    From every difference the median one of the frame, a change of light, is taken off. What is left counts as far as
+    it exceeds three robust standard deviations of that pixel (and 2 grey levels), and by 64 grey levels at most. What is
     left is blurred twice by a box of a sixteenth of the longer side, so that an animal of a pixel or two is nearer to
     where it was a moment ago than to the other end of the field, and scaled to 255 (the 99th percentile of the
     source that has most). All in integers: threads and chunks change nothing.
@@ -123,15 +123,24 @@ class Foreground:
 
     def _model(self, sample: Any) -> tuple[I16, I16]:
         background = np.median(sample, axis=0).astype(np.int16)
-        deviation = np.median(np.abs(sample - background), axis=0)
+        apart = np.empty(sample.shape, np.int16)
+        for start in range(0, len(sample), _BLOCK_ROWS):
+            rows = slice(start, start + _BLOCK_ROWS)
+            apart[rows] = np.abs(self._without_light(sample[rows] - background)).reshape(-1, apart.shape[1])
+        deviation = np.median(apart, axis=0)
         threshold = np.maximum(_LEAST, np.ceil(_NOISE * _MAD_TO_STD * deviation)).astype(np.int16)
         return background.reshape(self._picture), threshold.reshape(self._picture)
+
+    def _without_light(self, apart: I16) -> I16:
+        """(b, planes, height, width) differences to the background, less the median of each plane."""
+        pictures = apart.reshape(-1, *self._picture)
+        pictures -= _middle(pictures)
+        return pictures
 
     def _blurred(self, rows: Any, source: int) -> npt.NDArray[np.int32]:
         """(b, d) what stands out, spread, not yet scaled."""
         background, threshold = self._models[source]
-        apart = rows.reshape(-1, *self._picture) - background
-        apart -= _middle(apart)
+        apart = self._without_light(rows.reshape(-1, *self._picture) - background)
         found = np.clip(np.abs(apart) - threshold, 0, _MOST).astype(np.int32)
         radius = max(1, round(max(apart.shape[2:]) / _REACH))
         for axis in (2, 3, 2, 3):
