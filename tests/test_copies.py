@@ -112,3 +112,12 @@ def test_two_encodes_of_a_real_video_are_one() -> None:
     assert found.indices(0) == []
     assert found.dropped["copied"] == 1100
     assert "1100 of its 1100 frames" in found.notes[0]
+
+
+def test_of_too_many_sources_it_is_said_that_copies_were_not_looked_for(
+    made: fs.Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framesift.selection.copies._MOST_SOURCES", 3)
+    assert fs.select(made, 5, method="uniform").notes == [
+        "sources that show the same were not looked for among more than 3 sources"
+    ]

@@ -24,6 +24,7 @@ from ..selection.rules import check_limits
 from ..sources import IMAGE_SUFFIXES, SetAside
 from .config import Project, ProjectVideo, read_project
 from .machinelabels import labels_of, load_pandas, write_machine_labels
+from .naming import is_of, some_of
 from .project import add_videos
 from .sharing import choose_together, store_for
 
@@ -127,7 +128,7 @@ def extract(
         "progress": progress,
     }
     job = _Job(project, existing, store, threads, progress, _range(project, start, stop), crop)
-    chosen = _some(project, videos)
+    chosen = some_of(project, videos)
     if total is None:
         return job.run(
             chosen,
@@ -188,7 +189,7 @@ def outliers(
     wanted = int(project.number("numframes2pick", 20)) if n is None else n
     if videos is not None:
         videos = list(videos)
-        new = [v for v in videos if Path(v).is_file() and not _is_of(project, v)]
+        new = [v for v in videos if Path(v).is_file() and not is_of(project, v)]
         if new:
             add_videos(project.config, new, copy_videos=copy_videos)
             project = read_project(project.config)
@@ -200,7 +201,7 @@ def outliers(
             made, _places(video, predictions), wanted, exclude=_before(project, video), **judging
         )
 
-    return job.run(_some(project, videos), fill)
+    return job.run(some_of(project, videos), fill)
 
 
 def count(
@@ -214,7 +215,7 @@ def count(
 ) -> dict[str, Any]:
     """How many frames `outliers` would flag, see `framesift.count_outliers`."""
     project = read_project(config)
-    chosen = _some(project, videos)
+    chosen = some_of(project, videos)
     places = [place for video in chosen for place in _places(video, predictions)]
     begin, end = _range(project, start, stop)
     unique = list(dict.fromkeys(places))
@@ -233,33 +234,6 @@ def _range(project: Project, start: Any, stop: Any) -> _Range:
         )
     begin = (float(first) if first else None) if start is None else start
     return begin, (float(last) if last != 1 else None) if stop is None else stop
-
-
-def _some(project: Project, wanted: Iterable[PathLike] | None) -> list[ProjectVideo]:
-    videos = project.videos()
-    if not videos:
-        raise NothingUsableError(f"{project.config} has no videos in {project.section}")
-    if wanted is None:
-        return videos
-    found = []
-    for item in wanted:
-        hits = [video for video in videos if _names(video, item)]
-        if not hits:
-            names = ", ".join(video.name for video in videos[:5])
-            raise UsageError(f"{os.fspath(item)} is not in the project; its videos are {names}")
-        found.append(hits[0])
-    return found
-
-
-def _is_of(project: Project, item: PathLike) -> bool:
-    return any(_names(video, item) for video in project.videos())
-
-
-def _names(video: ProjectVideo, item: PathLike) -> bool:
-    text = os.fspath(item)
-    return text in (video.key, video.name, Path(video.key).name) or (
-        Path(text).exists() and video.path.exists() and Path(text).resolve() == video.path.resolve()
-    )
 
 
 def _places(video: ProjectVideo, given: PathLike | Iterable[PathLike] | None) -> list[PathLike]:

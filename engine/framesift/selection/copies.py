@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _ALIKE = 0.8
 """Correlation of what moves in two sources from which on their pictures are compared. A copy has 0.97 and more, other
 videos have 0.35 and less."""
-_LEAST_ROWS = 16
+_LEAST_ROWS, _MOST_SOURCES = 16, 200
+"""Frames of a source, and sources, of which it is looked for copies: every two sources are compared."""
 _GREY_LEVELS, _SHARE = 4.0, 0.25
 """Root mean square difference of two thumbnails, or share of the usual one, up to which one is a copy of the other."""
 _TELLING = 0.5
@@ -42,6 +43,8 @@ class Copy:
 def drop_copies(candidates: Candidates) -> list[str]:
     """Close the frames that another source shows as well, and say so, a sentence a source."""
     index, notes = candidates.index, []
+    if len(candidates.sources) > _MOST_SOURCES:
+        return [f"sources that show the same were not looked for among more than {_MOST_SOURCES} sources"]
     copied = np.zeros(len(candidates), bool)
     for copy in find_copies(index, candidates.sources):
         rows = np.flatnonzero(candidates.source == copy.source)[copy.rows]
@@ -65,14 +68,15 @@ def find_copies(index: "Index", sources: list[int]) -> list[Copy]:
 
     Notes
     -----
-    By FFT, O(l log l) for each pair of sources of l frames together; memory is 40 bytes a frame of a pair. Sources
+    By FFT, O(l log l) for each pair of sources of l frames together; memory is 16 bytes a frame, and 40 a frame of a pair. Sources
     are compared at one frame rate, the higher; of one that was indexed by keyframes alone a copy is not found.
     """
     order = sorted(sources, key=lambda s: (-_n_pixels(index, s), -index.records[s].n_bytes, s))
+    signals = {source: _Signal.of(index, source) for source in sources}
     found: list[Copy] = []
     kept: list[int] = []
     for source in order:
-        copy = next((c for other in kept if (c := _compare(index, source, other)) is not None), None)
+        copy = next((c for other in kept if (c := _compare(index, source, other, signals)) is not None), None)
         if copy is None:
             kept.append(source)
         else:
@@ -86,16 +90,38 @@ def _n_pixels(index: "Index", source: int) -> int:
     return index.records[source].width * index.records[source].height
 
 
-def _compare(index: "Index", source: int, other: int) -> Copy | None:
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    """How much moves in a source."""
+
+    times: F64
+    step: float
+    motion: F64
+
+    @classmethod
+    def of(cls, index: "Index", source: int) -> "_Signal":
+        reader = index.reader(source)
+        frames = reader.frames()
+        is_video = index.records[source].kind == "video"
+        times = times_s(index, source, frames) if is_video else frames.astype(np.float64)
+        step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        return cls(times, step, reader.statistic("motion").astype(np.float64))
+
+    def even(self, step: float) -> F64:
+        """It, about its mean, at even times from the first."""
+        times = self.times - self.times[0]
+        found: F64 = np.interp(np.arange(0, times[-1] + step / 2, step), times, self.motion)
+        return found - found.mean()
+
+
+def _compare(index: "Index", source: int, other: int, signals: dict[int, _Signal]) -> Copy | None:
     if (index.records[source].kind == "video") != (index.records[other].kind == "video"):
         return None
-    mine, theirs = _times(index, source), _times(index, other)
-    if min(len(mine), len(theirs)) < _LEAST_ROWS:
+    mine, theirs = signals[source].times, signals[other].times
+    step = min(signals[source].step, signals[other].step)
+    if min(len(mine), len(theirs)) < _LEAST_ROWS or step <= 0:
         return None
-    step = min(_step(mine), _step(theirs))
-    if step <= 0:
-        return None
-    shift = _shift(_moving(index, source, mine, step), _moving(index, other, theirs, step))
+    shift = _shift(signals[source].even(step), signals[other].even(step))
     if shift is None:
         return None
     offset = theirs[0] + shift * step - mine[0]
@@ -109,23 +135,6 @@ def _compare(index: "Index", source: int, other: int) -> Copy | None:
     if len(alike) < len(rows) / 2 or np.median(apart) > _TELLING * usual:
         return None
     return Copy(source, other, alike, float(offset))
-
-
-def _times(index: "Index", source: int) -> F64:
-    frames = index.reader(source).frames()
-    return times_s(index, source, frames) if index.records[source].kind == "video" else frames.astype(float)
-
-
-def _step(times: F64) -> float:
-    return float(np.median(np.diff(times)))
-
-
-def _moving(index: "Index", source: int, times: F64, step: float) -> F64:
-    """How much moves, about its mean, at even times from the first."""
-    motion = index.reader(source).statistic("motion").astype(np.float64)
-    even = np.interp(np.arange(0, times[-1] - times[0] + step / 2, step), times - times[0], motion)
-    found: F64 = even - even.mean()
-    return found
 
 
 def _shift(mine: F64, theirs: F64) -> int | None:
