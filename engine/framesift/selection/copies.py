@@ -110,8 +110,9 @@ class _Signal:
     def even(self, step: float) -> F64:
         """It, about its mean, at even times from the first."""
         times = self.times - self.times[0]
-        found: F64 = np.interp(np.arange(0, times[-1] + step / 2, step), times, self.motion)
-        return found - found.mean()
+        even = np.interp(np.arange(0, times[-1] + step / 2, step), times, self.motion)
+        found: F64 = even - even.mean()
+        return found
 
 
 def _compare(index: "Index", source: int, other: int, signals: dict[int, _Signal]) -> Copy | None:
