@@ -289,6 +289,7 @@ def test_a_share_of_the_frames_is_hard(made: fs.Index, hard: float, n_hard: int)
         assert np.diff(found.indices(source)).min(initial=2) >= 2
     assert fs.select(made, 10, **options).frames == found.frames
     assert found.options["hard"] == hard
+    assert not found.dropped.get("excluded")
     if n_hard:
         assert any("no hard frames" in note for note in found.notes)
 

@@ -272,6 +272,8 @@ def _choose(
         from .copies import drop_copies  # late, as most selections are of one source
 
         selection.notes += drop_copies(candidates)
+    if there:  # which are chosen, not excluded
+        candidates.dropped["excluded"] -= len(there)
     for reason, count in candidates.dropped.items():
         selection.dropped[reason] = selection.dropped.get(reason, 0) + count
     chooser = Chooser(candidates, rules.gap, rules.limits)
