@@ -36,6 +36,7 @@ BUDGET_S = {
     "select": 120,
     "storage": 40,
     "quality": 35,
+    "places": 8,
     "pose": 12,
     "predictions": 8,
     "scale": 60,

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naive_selection as naive
-from framesift.selection.candidates import Candidates, Chooser, Gap
+from framesift.selection.candidates import Candidates, Gap
+from framesift.selection.chooser import Chooser
 
 TENTHS = 10
 """Times are tenths of a second: sums of them are not exact in floating point, and must not matter."""

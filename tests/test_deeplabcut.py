@@ -210,6 +210,34 @@ def test_crops_are_of_the_choice_and_of_the_pictures(config: Path, text: str) ->
     np.testing.assert_array_equal(pixels(again), full[4:44, 8:72])
 
 
+def test_a_total_is_shared_out_over_the_videos(config: Path) -> None:
+    found = fs.deeplabcut.extract(config, total=11, min_per_video=3, max_per_video=8)
+    shares = {name: len(paths) for name, paths in found.pictures.items()}
+    assert sum(shares.values()) == 11
+    assert set(shares) == {"mouse", "rat 2"}
+    assert all(3 <= share <= 8 for share in shares.values())
+    for name, share in shares.items():
+        assert len(numbers(config.parent / "labeled-data" / name)) == share
+    assert not list(config.parent.glob(".framesift-*"))
+    more = fs.deeplabcut.extract(config, total=4, max_per_video=4, existing="extend", min_gap=2)
+    assert sum(map(len, more.pictures.values())) == 4
+    assert sum(len(numbers(config.parent / "labeled-data" / name)) for name in shares) == 15
+    with pytest.raises(NothingUsableError, match="all have pictures already"):
+        fs.deeplabcut.extract(config, total=4)
+    with pytest.raises(UsageError, match="not both"):
+        fs.deeplabcut.extract(config, total=4, n=2)
+    with pytest.raises(UsageError, match="leave out min_per_source"):
+        fs.deeplabcut.extract(config, n=2, min_per_video=1)
+
+
+def test_a_video_that_gets_none_of_a_total_is_said(config: Path) -> None:
+    arguments = ["dlc", "extract", str(config), "--total", "1", "--foreground", "--prefer-sharp", "0.1", "-q"]
+    assert run(arguments) == 0
+    found = fs.deeplabcut.extract(config, total=1, existing="extend")
+    assert [len(paths) for paths in found.pictures.values()] == [1]
+    assert [item.reason for item in found.skipped] == ["none of the frames that were chosen is of it"]
+
+
 def test_videos_that_are_gone_or_moved(config: Path, videos: list[Path], tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     config.parent.rename(moved)  # as a project from another machine: all paths in its config are wrong

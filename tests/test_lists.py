@@ -96,7 +96,7 @@ def test_cvat_gets_a_manifest(made: Path) -> None:
 
 def test_what_cannot_be_listed_is_refused(made: Path, tmp_path: Path) -> None:
     path = made / "out" / "selection.json"
-    with pytest.raises(UsageError, match="formats must be of label-studio, coco, yolo, cvat, got voc"):
+    with pytest.raises(UsageError, match="formats must be of label-studio, coco, yolo, cvat, csv, got voc"):
         framesift.write_lists(path, ["coco", "voc"])
     with pytest.raises(UsageError, match="got none"):
         framesift.write_lists(path, [])

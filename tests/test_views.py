@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import framesift as fs
-from clips import RATE, make_clip
+from clips import RATE, make_clip, painted
 from framesift.errors import NotEnoughFramesError, UsageError
 from framesift.features.pixels import Pixels
 from framesift.selection.views import Joined
@@ -74,7 +74,7 @@ def test_views_of_unequal_length(tmp_path: Path) -> None:
             fs.select_views(made, 3, VIEWS, align="index")
         chosen = fs.select_views(made, 38, VIEWS, align="times")
         assert by_view(chosen)["top"] == by_view(chosen)["side"] == {"s": list(range(38))}
-        with pytest.raises(NotEnoughFramesError, match="38 can be had"):
+        with pytest.raises(NotEnoughFramesError, match="38 distinct ones can be had"):
             fs.select_views(made, 39, VIEWS, align="times")
 
 
@@ -102,6 +102,40 @@ def test_frames_extracted_before_in_any_view(folder: Path, tmp_path: Path) -> No
         second = fs.select_views(made, 5, VIEWS, exclude=tmp_path / "labeled-data", min_gap=2)
     for session, frames in by_view(first)["top"].items():
         assert not set(frames) & set(by_view(second)["side"].get(session, ()))
+
+
+OPTIONS = {"foreground": True, "prefer_sharp": 0.2, "min_per_session": 3, "max_per_session": 5, "min_gap": 2}
+
+
+@pytest.mark.parametrize("method", ["coverage", "kmeans", "coreset", "uniform", "random"])
+def test_every_option_keeps_the_views_together(folder: Path, method: str) -> None:
+    with fs.index(folder, isolate=False) as made:
+        chosen = fs.select_views(made, 8, VIEWS, method=method, **OPTIONS)  # type: ignore[arg-type]
+        again = fs.select_views(made, 8, VIEWS, method=method, **OPTIONS)  # type: ignore[arg-type]
+        with pytest.raises(NotEnoughFramesError, match="9 frames are too few for at least 5 of each of 2"):
+            fs.select_views(made, 9, VIEWS, method=method, min_per_session=5)
+    views = by_view(chosen)
+    assert views["top"] == views["side"]
+    assert sorted(map(len, views["top"].values())) in ([3, 5], [4, 4])
+    assert all(np.diff(frames).min() >= 2 for frames in views["top"].values())
+    assert all(frame.why for frame in chosen.frames)
+    assert chosen.frames == again.frames
+
+
+@pytest.mark.parametrize("method", ["coverage", "kmeans", "coreset"])
+def test_moments_labelled_in_a_view_are_not_covered_again(tmp_path: Path, method: str) -> None:
+    for view, size in (("top", (96, 64)), ("side", (64, 80))):
+        scenes = [painted(number, size) for number in (5, 120, 260, 390) for _ in range(6)]
+        for at, picture in enumerate(scenes):
+            picture[-1, at] = 255
+        make_clip(tmp_path / f"s_{view}.mkv", n=24, size=size, codec="ffv1", pictures=scenes)
+    with fs.index(tmp_path, isolate=False) as made:
+        first = fs.select_views(made, 2, VIEWS, method=method)
+        fs.export(first, tmp_path / "out", layout="deeplabcut")
+        side_only = tmp_path / "out" / "labeled-data" / "s_side"
+        second = fs.select_views(made, 2, VIEWS, method=method, exclude=side_only.parent)
+    seen = [{frame.index // 6 for frame in s.frames} for s in (first, second)]
+    assert seen[0] | seen[1] == {0, 1, 2, 3}
 
 
 def test_what_does_not_go_together(folder: Path, tmp_path: Path) -> None:

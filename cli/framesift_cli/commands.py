@@ -12,19 +12,22 @@ from .options import (
     Crop,
     Decode,
     Device,
+    Foreground,
     Format,
     ImageFormat,
     Inputs,
     Isolate,
     Layout,
     LayoutName,
+    MaxPerSource,
     Metadata,
     Method,
+    MinPerSource,
     Mode,
     NearDuplicates,
     Out,
     PictureCrop,
-    Predictions,
+    PreferSharp,
     Preselected,
     Queries,
     Quiet,
@@ -84,11 +87,31 @@ def select(
         bool, typer.Option("--at-most", help="Take all there are if there are fewer than -n.")
     ] = False,
     keep_duplicates: Annotated[
-        bool, typer.Option("--keep-duplicates", help="Exact duplicates may be chosen.")
+        bool,
+        typer.Option(
+            "--keep-duplicates", help="Exact duplicates, and what several sources show, may be chosen."
+        ),
     ] = False,
     order: Annotated[
         int, typer.Option(min=1, max=16, help="Of coverage: the higher, the more rare frames count.")
     ] = 4,
+    min_per_source: MinPerSource = 0,
+    max_per_source: MaxPerSource = None,
+    foreground: Foreground = False,
+    prefer_sharp: PreferSharp = 0.0,
+    predictions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--predictions",
+            "-p",
+            help="File or folder of a model's predictions; repeatable. A share of the frames is where they look wrong. "
+            "With --config: LightlyOne's folder, .lightly/predictions beside the input by default.",
+        ),
+    ] = None,
+    hard: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="With --predictions: that share; the rest is of all frames."),
+    ] = 0.5,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -103,7 +126,6 @@ def select(
             help="With --config: pass over frames below its minimum distance and go on, instead of stopping.",
         ),
     ] = False,
-    predictions: Predictions = None,
     metadata: Metadata = None,
     scores: Scores = None,
     queries: Queries = None,
@@ -182,9 +204,14 @@ def select(
             at_most=at_most,
             keep_duplicates=keep_duplicates,
             order=order,
+            min_per_source=min_per_source,
+            max_per_source=max_per_source,
+            foreground=foreground,
+            prefer_sharp=prefer_sharp,
+            predictions=predictions or None,
+            hard=hard,
             config=config,
             skip_near=skip_near,
-            predictions=predictions,
             metadata=metadata,
             scores=scores,
             queries=by_tag(queries),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AsJson, Method, Quiet, Start, Stop, Store, Threads
+from .options import AsJson, Foreground, Method, PreferSharp, Quiet, Start, Stop, Store, Threads
 from .outliers import (
     Diversity,
     DryRun,
@@ -117,6 +117,15 @@ def extract(
     config: Config,
     video: Some = None,
     n: Count = None,
+    total: Annotated[
+        int | None, typer.Option(min=1, help="Instead of -n: frames of all videos together, shared out.")
+    ] = None,
+    min_per_video: Annotated[
+        int, typer.Option(min=0, help="With --total: of every video at least so many.")
+    ] = 0,
+    max_per_video: Annotated[
+        int | None, typer.Option(min=1, help="With --total: of every video at most so many.")
+    ] = None,
     method: Annotated[Method, typer.Option(help="How frames are chosen.")] = Method.kmeans,
     start: Start = None,
     stop: Stop = None,
@@ -132,6 +141,8 @@ def extract(
             help="Least distance of two chosen frames: 15 (frames), 0.5s, auto; kmeans and coverage keep apart by default."
         ),
     ] = None,
+    foreground: Foreground = False,
+    prefer_sharp: PreferSharp = 0.0,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     store: Store = None,
     threads: Threads = None,
@@ -146,12 +157,17 @@ def extract(
             config,
             videos=video or None,
             n=n,
+            total=total,
+            min_per_video=min_per_video,
+            max_per_video=max_per_video,
             method=method.value,
             start=start,
             stop=stop,
             crop=crop,
             existing=existing.value,
             min_gap=min_gap,
+            foreground=foreground,
+            prefer_sharp=prefer_sharp,
             seed=seed,
             store=store,
             threads=threads,

@@ -18,6 +18,7 @@ class ListFormat(StrEnum):
     coco = "coco"
     yolo = "yolo"
     cvat = "cvat"
+    csv = "csv"
     lightly = "lightly"
 
 

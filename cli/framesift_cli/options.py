@@ -43,6 +43,26 @@ class ImageFormat(StrEnum):
     jpeg = "jpeg"
 
 
+MinPerSource = Annotated[
+    int, typer.Option(min=0, help="Of -n frames in all, so many of every source at least.")
+]
+MaxPerSource = Annotated[
+    int | None, typer.Option(min=1, help="Of -n frames in all, so many of every source at most.")
+]
+Foreground = Annotated[
+    bool,
+    typer.Option(
+        "--foreground",
+        help="Compare what stands out from the still background only: for small animals on a still field.",
+    ),
+]
+PreferSharp = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        help="Take the sharpest of frames nearer to a chosen one than this share (0.1, say) of the way to the next.",
+    ),
+]
 Inputs = Annotated[
     list[str],
     typer.Argument(
@@ -111,13 +131,6 @@ Context = Annotated[
 Format = Annotated[ImageFormat, typer.Option(help="Format of the pictures.")]
 PictureCrop = Annotated[
     str | None, typer.Option(metavar="X1,X2,Y1,Y2", help="Write only this rectangle of each picture.")
-]
-Predictions = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="With --config: LightlyOne's predictions; .lightly/predictions beside the input by default.",
-    ),
 ]
 Metadata = Annotated[
     Path | None,

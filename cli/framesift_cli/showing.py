@@ -38,6 +38,8 @@ def show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: bo
         )
     if ignored := selection.options.get("ignored"):
         say(f"warning: these options of the configuration mean nothing here: {', '.join(map(str, ignored))}")
+    for note in selection.notes:
+        say(f"note: {note}")
     return exit_code(selection.set_aside, [(s.uri, s.warnings) for s in selection.sources])
 
 

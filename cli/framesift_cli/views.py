@@ -10,6 +10,7 @@ from .options import (
     Context,
     Decode,
     Device,
+    Foreground,
     Format,
     ImageFormat,
     Inputs,
@@ -17,6 +18,7 @@ from .options import (
     LayoutName,
     Mode,
     Out,
+    PreferSharp,
     Quiet,
     Size,
     Store,
@@ -30,6 +32,7 @@ from .showing import place, show_selection
 class JointMethod(StrEnum):
     """Ways to choose over several views."""
 
+    coverage = "coverage"
     kmeans = "kmeans"
     coreset = "coreset"
     uniform = "uniform"
@@ -58,6 +61,14 @@ def select_views(
         str | None, typer.Option(help="Least distance of two chosen moments: 15 (frames) or 0.5s.")
     ] = None,
     exclude: Exclude = None,
+    min_per_session: Annotated[
+        int, typer.Option(min=0, help="Of -n moments in all, so many of every session at least.")
+    ] = 0,
+    max_per_session: Annotated[
+        int | None, typer.Option(min=1, help="Of -n moments in all, so many of every session at most.")
+    ] = None,
+    foreground: Foreground = False,
+    prefer_sharp: PreferSharp = 0.0,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     size: Size = 64,
     decode: Mode = Decode.exact,
@@ -87,6 +98,10 @@ def select_views(
                 seed=seed,
                 min_gap=min_gap,
                 exclude=exclude or None,
+                min_per_session=min_per_session,
+                max_per_session=max_per_session,
+                foreground=foreground,
+                prefer_sharp=prefer_sharp,
                 device=device,
                 progress=progress,
             )

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
 from .evenly import choose_evenly
@@ -15,7 +15,11 @@ from .progress import ProgressCallback, silent
 from .selection.choice import check_choice, select
 from .selection.excluded import check_excluded
 from .selection.result import Selection
+from .selection.rules import check_limits, check_shares
 from .sources import Input
+
+if TYPE_CHECKING:
+    from .outliers.judging import Predictions
 
 
 def extract(
@@ -32,9 +36,14 @@ def extract(
     at_most: bool = False,
     keep_duplicates: bool = False,
     order: int = 4,
+    min_per_source: int = 0,
+    max_per_source: int | None = None,
+    foreground: bool = False,
+    prefer_sharp: float = 0.0,
+    predictions: "Predictions | None" = None,
+    hard: float = 0.5,
     config: Mapping[str, Any] | PathLike | None = None,
     skip_near: bool = False,
-    predictions: PathLike | None = None,
     metadata: PathLike | None = None,
     scores: PathLike | None = None,
     queries: Any = None,
@@ -89,13 +98,25 @@ def extract(
         picture_crop=picture_crop,
         threads=threads,
     )
-    if config is not None and (per_source or min_gap is not None):
-        raise UsageError("config goes neither with per_source nor with min_gap; leave them out")
+    alone = (
+        per_source,
+        min_gap is not None,
+        min_per_source,
+        max_per_source is not None,
+        foreground,
+        prefer_sharp,
+    )
+    if config is not None and any(alone):
+        raise UsageError(
+            "config goes with none of per_source, min_gap, min_per_source, max_per_source, foreground and prefer_sharp; "
+            "leave them out"
+        )
     min_gap = LAYOUTS[layout].min_gap if min_gap is None else min_gap
     check_choice(n, method, min_gap, seed, order)
+    check_limits(n, min_per_source, max_per_source, per_source=per_source)
+    check_shares(prefer_sharp, hard)
     exclude = check_excluded(exclude)
-    brought = {
-        "predictions": predictions,
+    brought: dict[str, Any] = {
         "metadata": metadata,
         "scores": scores,
         "queries": queries,
@@ -109,7 +130,7 @@ def extract(
         from .lightly.frames import check_brought, read_config, select_frames
 
         rules = read_config(config)
-        inputs, brought = check_brought(inputs, rules, brought)
+        inputs, brought = check_brought(inputs, rules, {"predictions": predictions, **brought})
     elif given := [name for name, value in brought.items() if value is not None]:
         raise UsageError(f"{given[0]} is for a selection configuration: give config (--config) as well")
     options = index_options(
@@ -155,13 +176,20 @@ def extract(
             at_most=at_most,
             keep_duplicates=keep_duplicates,
             order=order,
+            min_per_source=min_per_source,
+            max_per_source=max_per_source,
+            foreground=foreground,
+            prefer_sharp=prefer_sharp,
+            predictions=predictions,
+            hard=hard,
             device=device,
             progress=progress,
         )
 
     is_alone = per_source or (isinstance(inputs, str | os.PathLike) and os.path.isfile(inputs))
     is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
-    needs_all = store is not None or color or report or bool(exclude)
+    needs_all = store is not None or color or report or bool(exclude) or foreground or prefer_sharp
+    needs_all = needs_all or predictions is not None
     found = choose_evenly(make, choose, n) if is_even and not needs_all else None
     made, selection = found or (make(), None)
     with made:

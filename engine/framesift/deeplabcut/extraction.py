@@ -4,7 +4,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ from ..positions import Position
 from ..progress import ProgressCallback, silent
 from ..selection.choice import check_choice, select
 from ..selection.result import Selection
+from ..selection.rules import check_limits
 from ..sources import IMAGE_SUFFIXES, SetAside
 from .config import Project, ProjectVideo, read_project
 from .machinelabels import labels_of, load_pandas, write_machine_labels
+from .naming import is_of, some_of
 from .project import add_videos
+from .sharing import choose_together, store_for
 
 PathLike = str | os.PathLike[str]
 _EXISTING = ("skip", "extend")
@@ -59,12 +62,17 @@ def extract(
     *,
     videos: Iterable[PathLike] | None = None,
     n: int | None = None,
+    total: int | None = None,
+    min_per_video: int = 0,
+    max_per_video: int | None = None,
     method: str = "kmeans",
     start: str | float | Position | None = None,
     stop: str | float | Position | None = None,
     crop: bool = False,
     existing: str = "skip",
     min_gap: str | int | None = None,
+    foreground: bool = False,
+    prefer_sharp: float = 0.0,
     seed: int = 0,
     store: PathLike | None = None,
     threads: int | None = None,
@@ -80,6 +88,8 @@ def extract(
         Paths or names of some of its videos; all by default.
     n
         Frames of each video; ``numframes2pick`` by default.
+    total, min_per_video, max_per_video
+        Instead of *n*, frames of all videos together, and of each at least and at most; the method shares them out.
     method
         See `select`. ``"random"`` is what DeepLabCut calls uniform.
     start, stop
@@ -88,7 +98,7 @@ def extract(
         Use the rectangle of each video in the config, for the choice and for the pictures.
     existing
         A video that has pictures already: ``"skip"`` it, or ``"extend"`` them by *n* others.
-    min_gap, seed, store, threads, progress
+    min_gap, foreground, prefer_sharp, seed, store, threads, progress
         See `select` and `index`.
 
     Returns
@@ -104,17 +114,35 @@ def extract(
         No video could be used.
     """
     project = read_project(config)
+    if total is not None and n is not None:
+        raise UsageError(f"give n frames of each video or a total, not both, got {n} and {total}")
     wanted = int(project.number("numframes2pick", 20)) if n is None else n
-    check_choice(wanted, method, min_gap, seed)
+    check_choice(wanted if total is None else total, method, min_gap, seed)
+    check_limits(total or 0, min_per_video, max_per_video, per_source=total is None)
+    options: dict[str, Any] = {
+        "method": method,
+        "seed": seed,
+        "min_gap": min_gap,
+        "foreground": foreground,
+        "prefer_sharp": prefer_sharp,
+        "progress": progress,
+    }
     job = _Job(project, existing, store, threads, progress, _range(project, start, stop), crop)
-
-    def fill(made: Index, video: ProjectVideo, folder: Path) -> Selection:
-        before = _before(project, video)
-        return select(
-            made, wanted, method=method, seed=seed, min_gap=min_gap, exclude=before, progress=progress
+    chosen = some_of(project, videos)
+    if total is None:
+        return job.run(
+            chosen,
+            lambda made, video, _: select(made, wanted, exclude=_before(project, video), **options),
         )
-
-    return job.run(_some(project, videos), fill)
+    options |= {"min_per_source": min_per_video, "max_per_source": max_per_video}
+    with store_for(store, project.folder) as job.store:
+        before = [folder for video in chosen for folder in _before(project, video)]
+        parts = choose_together(
+            filter(job.is_wanted, chosen),
+            job.open,
+            lambda joint: select(joint, total, exclude=before, **options),
+        )
+        return job.run(chosen, lambda made, video, _: replace(parts[video.key], index=made))
 
 
 def outliers(
@@ -161,7 +189,7 @@ def outliers(
     wanted = int(project.number("numframes2pick", 20)) if n is None else n
     if videos is not None:
         videos = list(videos)
-        new = [v for v in videos if Path(v).is_file() and not _is_of(project, v)]
+        new = [v for v in videos if Path(v).is_file() and not is_of(project, v)]
         if new:
             add_videos(project.config, new, copy_videos=copy_videos)
             project = read_project(project.config)
@@ -173,7 +201,7 @@ def outliers(
             made, _places(video, predictions), wanted, exclude=_before(project, video), **judging
         )
 
-    return job.run(_some(project, videos), fill)
+    return job.run(some_of(project, videos), fill)
 
 
 def count(
@@ -187,7 +215,7 @@ def count(
 ) -> dict[str, Any]:
     """How many frames `outliers` would flag, see `framesift.count_outliers`."""
     project = read_project(config)
-    chosen = _some(project, videos)
+    chosen = some_of(project, videos)
     places = [place for video in chosen for place in _places(video, predictions)]
     begin, end = _range(project, start, stop)
     unique = list(dict.fromkeys(places))
@@ -206,33 +234,6 @@ def _range(project: Project, start: Any, stop: Any) -> _Range:
         )
     begin = (float(first) if first else None) if start is None else start
     return begin, (float(last) if last != 1 else None) if stop is None else stop
-
-
-def _some(project: Project, wanted: Iterable[PathLike] | None) -> list[ProjectVideo]:
-    videos = project.videos()
-    if not videos:
-        raise NothingUsableError(f"{project.config} has no videos in {project.section}")
-    if wanted is None:
-        return videos
-    found = []
-    for item in wanted:
-        hits = [video for video in videos if _names(video, item)]
-        if not hits:
-            names = ", ".join(video.name for video in videos[:5])
-            raise UsageError(f"{os.fspath(item)} is not in the project; its videos are {names}")
-        found.append(hits[0])
-    return found
-
-
-def _is_of(project: Project, item: PathLike) -> bool:
-    return any(_names(video, item) for video in project.videos())
-
-
-def _names(video: ProjectVideo, item: PathLike) -> bool:
-    text = os.fspath(item)
-    return text in (video.key, video.name, Path(video.key).name) or (
-        Path(text).exists() and video.path.exists() and Path(text).resolve() == video.path.resolve()
-    )
 
 
 def _places(video: ProjectVideo, given: PathLike | Iterable[PathLike] | None) -> list[PathLike]:
@@ -293,6 +294,26 @@ class _Job:
             raise NothingUsableError("; ".join(f"{s.uri}: {s.reason}" for s in found.set_aside[:3]))
         return found
 
+    def is_wanted(self, video: ProjectVideo) -> bool:
+        """It is there, and its pictures are no reason to skip it."""
+        pictures = _pictures(self.project.folder / "labeled-data" / video.name)
+        return video.path.exists() and not (pictures and self.existing == "skip")
+
+    def open(self, video: ProjectVideo) -> Index:
+        """The index of a video."""
+        if not video.path.exists():
+            raise SourceError("the video is not there; change its path in video_sets of config.yaml")
+        first, last = self.range
+        return index(
+            video.path,
+            self.store,
+            start=first,
+            stop=last,
+            crop=video.crop if self.crop else None,
+            threads=self.threads,
+            progress=self.progress,
+        )
+
     def _one(
         self,
         video: ProjectVideo,
@@ -300,21 +321,13 @@ class _Job:
         fill: Callable[[Index, ProjectVideo, Path], Any],
         found: Extracted,
     ) -> None:
-        if not video.path.exists():
-            raise SourceError("the video is not there; change its path in video_sets of config.yaml")
         crop = video.crop if self.crop else None
-        first, last = self.range
-        with index(
-            video.path,
-            self.store,
-            start=first,
-            stop=last,
-            crop=crop,
-            threads=self.threads,
-            progress=self.progress,
-        ) as made:
+        with self.open(video) as made:
             result = fill(made, video, folder)
             chosen: Selection = result if isinstance(result, Selection) else result.selection
+            if not chosen.frames:
+                found.skipped.append(SetAside(video.key, "none of the frames that were chosen is of it"))
+                return
             found.pictures[video.name] = self._write(chosen, video, folder, crop)
         if isinstance(result, Outliers):
             self._label(result, video, folder, crop, found.pictures[video.name])

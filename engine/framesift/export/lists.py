@@ -1,5 +1,7 @@
 """Lists of the chosen pictures for labelling tools."""
 
+import csv
+import io
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +45,7 @@ def write_lists(
     formats
         ``"label-studio"``: ``label-studio.json``, a task a picture. ``"coco"``: ``coco.json``, images and categories
         without annotations. ``"yolo"``: ``yolo.txt``, a path a line, and ``yolo.yaml``, the data set that it makes.
-        ``"cvat"``: ``manifest.jsonl``.
+        ``"cvat"``: ``manifest.jsonl``. ``"csv"``: ``frames.csv``, a frame a line, with why it was chosen.
     folder
         Where the pictures lie; that of ``selection.json`` by default.
     categories
@@ -190,6 +192,25 @@ def _cvat(
     return [folder / "manifest.jsonl"]
 
 
+_COLUMNS = ("index", "time_s", "rank", "score", "cluster", "distance", "instead_of", "hard", "why")
+
+
+def _csv(
+    selection: Selection, pictures: list[_Picture], folder: Path, categories: list[str], prefix: str
+) -> list[Path]:
+    from ..selection.result import _text
+
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["file", "source", *_COLUMNS])
+    for p in pictures:
+        values = [getattr(p.frame, name) for name in _COLUMNS]
+        cells = ["" if v is None else int(v) if isinstance(v, bool) else v for v in values]
+        writer.writerow([_text(p.file), _text(selection.sources[p.frame.source].name), *cells])
+    write_atomically(folder / "frames.csv", lambda out: out.write(file.getvalue().encode()))
+    return [folder / "frames.csv"]
+
+
 def write_lines(path: Path, lines: list[str]) -> None:
     """Write lines of text; names that are no UTF-8 stay the bytes that they are, and a line that a name holds is none."""
     lines = [line.replace("\n", "%0A").replace("\r", "%0D") for line in lines]
@@ -201,4 +222,5 @@ _FORMATS: dict[str, Callable[[Selection, list[_Picture], Path, list[str], str], 
     "coco": _coco,
     "yolo": _yolo,
     "cvat": _cvat,
+    "csv": _csv,
 }

@@ -54,30 +54,35 @@ class Pixels:
         return sum(self.index.records[s].n_rows for s in self.sources), n_planes * height * width
 
     @property
+    def fit(self) -> bool:
+        """All rows may lie in memory."""
+        n, d = self.shape
+        return n * d <= _IN_MEMORY_BYTES
+
+    @property
     def in_memory(self) -> U8 | None:
         """All rows, if they may lie in memory."""
-        n, d = self.shape
-        if self._cache is None and n * d <= _IN_MEMORY_BYTES:
-            self._cache = np.empty((n, d), np.uint8)
-            for start, block in self._read():
+        if self._cache is None and self.fit:
+            self._cache = np.empty(self.shape, np.uint8)
+            for start, block in self.read():
                 self._cache[start : start + len(block)] = block
         return self._cache
 
     def blocks(self) -> Iterator[tuple[int, Rows]]:
         """First row and rows of each block, in order."""
         if self.in_memory is None or self._cache is None:
-            yield from self._read()
+            yield from self.read()
             return
-        for _, _, start, stop in self._chunks():
+        for start, stop in self.bounds():
             yield start, self._cache[start:stop]
 
     def take(self, rows: I64) -> Rows:
         """Some rows; *rows* increase."""
         whole = self.in_memory
-        return take_from_blocks(self._read(rows), rows) if whole is None else whole[rows]
+        return take_from_blocks(self.read(rows), rows) if whole is None else whole[rows]
 
-    def _read(self, rows: I64 | None = None) -> Iterator[tuple[int, U8]]:
-        """The store's chunks; with *rows* only those that some of them lie in."""
+    def read(self, rows: I64 | None = None) -> Iterator[tuple[int, U8]]:
+        """First row and rows of each chunk of the store; with *rows* only of those that some of them lie in."""
         for reader, offset, start, stop in self._chunks():
             if rows is not None and np.equal(*np.searchsorted(rows, (start, stop))):
                 continue
@@ -91,6 +96,10 @@ class Pixels:
         chroma: U8 = reader.read("chroma", start, stop)
         differences = self._resized(chroma.reshape(-1, *chroma.shape[2:])).reshape(len(chroma), -1)
         return np.concatenate([rows, differences], axis=1)
+
+    def bounds(self) -> Iterator[tuple[int, int]]:
+        """First row, and the row after the last, of each block."""
+        return ((start, stop) for _, _, start, stop in self._chunks())
 
     def _chunks(self) -> Iterator[tuple["SourceReader", int, int, int]]:
         """Reader and first row of the source, first row of the chunk and the row after its last, of each chunk."""

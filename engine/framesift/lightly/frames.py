@@ -270,6 +270,7 @@ def check_brought(
     UsageError
         Something is not there, or makes no sense.
     """
+    given = {**given, "predictions": _only(given["predictions"])}
     for name in ("predictions", "metadata", "scores"):
         if given[name] is not None and not os.path.exists(given[name]):
             raise UsageError(f"{name}: {given[name]} does not exist")
@@ -280,6 +281,14 @@ def check_brought(
     if named := given["relevant_filenames"] or parse(config).relevant_filenames:
         inputs, root = relevant_inputs(inputs, read_relevant(locate(named, root)), root)
     return inputs, {**given, "root": root}
+
+
+def _only(predictions: Any) -> PathLike | None:
+    """The one folder of predictions, by itself or in a list."""
+    found = [predictions] if isinstance(predictions, str | os.PathLike) else list(predictions or ())
+    if len(found) > 1 or not all(isinstance(item, str | os.PathLike) for item in found):
+        raise UsageError(f"predictions: config takes one folder, got {predictions!r}")
+    return found[0] if found else None
 
 
 def check_near(distance: float | None) -> float | None:

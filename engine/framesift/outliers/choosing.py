@@ -14,10 +14,13 @@ from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..predictions.labels import Labels
 from ..predictions.poses import Poses
-from ..selection.candidates import Candidates, Chooser, Gap, gather, times_s
+from ..selection.candidates import Candidates, Gap, gather, times_s
 from ..selection.choice import frames_of, new_selection, parse_gap
+from ..selection.chooser import Chooser, Limits
+from ..selection.copies import drop_copies
 from ..selection.excluded import read_excluded
 from ..selection.result import Selection
+from ..selection.rules import check_limits
 from ..selection.strategy import Pick
 from ..sources import SetAside
 from .judging import Predictions, Video, make_judging
@@ -31,6 +34,8 @@ class _Rules:
     diversity: str
     gap: Gap | None
     flagged_only: bool
+    limits: Limits
+    keep_duplicates: bool
 
 
 DIVERSITIES = ("pose", "pixels", "none")
@@ -68,6 +73,8 @@ def outliers(
     *,
     method: str | Iterable[str] = DEFAULT_METHODS,
     per_source: bool = False,
+    max_per_source: int | None = None,
+    keep_duplicates: bool = False,
     keypoints: Sequence[str] | None = None,
     thresholds: Mapping[str, float] | None = None,
     frames: Iterable[int] = (),
@@ -94,6 +101,10 @@ def outliers(
         Files and folders, matched to the videos by name and length; or `Poses` by name of the video.
     n
         Frames in all, or of each video with *per_source*.
+    max_per_source
+        Of *n* frames in all, how many of every video at most.
+    keep_duplicates
+        Exact duplicates, and what several videos show, may be chosen.
     method
         Some of ``"uncertain"`` (low likelihood, or nothing predicted), ``"jump"`` (moved far since the frame before),
         ``"fitting"`` (far from what an ARMA model of its path expects), ``"pca"`` (a pose unlike the others),
@@ -152,7 +163,8 @@ def outliers(
         partial=partial,
         device=device,
     )
-    rules = _Rules(n, diversity, parse_gap(min_gap), flagged_only)
+    limits = check_limits(n, 0, max_per_source, per_source=per_source)
+    rules = _Rules(n, diversity, parse_gap(min_gap), flagged_only, limits, keep_duplicates)
     options: dict[str, Any] = {
         "n": n,
         "per_source": per_source,
@@ -184,10 +196,12 @@ def outliers(
 def _choose(found: Outliers, group: list[int], excluded: dict[int, set[int]], rules: _Rules) -> None:
     index = found.selection.index
     assert index is not None
-    candidates = gather(index, group, excluded, keep_duplicates=False)
+    candidates = gather(index, group, excluded, keep_duplicates=rules.keep_duplicates)
+    if len(group) > 1 and not rules.keep_duplicates:
+        found.selection.notes += drop_copies(candidates)
     for reason, count in candidates.dropped.items():
         found.selection.dropped[reason] = found.selection.dropped.get(reason, 0) + count
-    chooser = Chooser(candidates, rules.gap)
+    chooser = Chooser(candidates, rules.gap, rules.limits)
     for at, source in enumerate(group):
         before = np.array(sorted(excluded.get(source, ())), np.int64)
         chooser.block_around(at, before, times_s(index, source, before))

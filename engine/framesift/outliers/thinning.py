@@ -10,7 +10,7 @@ from framesift_kernels import F32, F64, I64
 from ..errors import NotEnoughFramesError
 from ..features.vectors import Vectors
 from ..predictions.poses import Poses
-from ..selection.candidates import Chooser
+from ..selection.chooser import Chooser
 from ..selection.kcenter import kcenter_greedy
 
 POOL = 5

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..files import write_atomically
-from ..selection.result import SelectedSource, Selection
+from ..selection.result import SelectedFrame, SelectedSource, Selection
 from .charts import pooled, timeline
 from .contact_sheet import timecode
 from .style import PAGE
@@ -69,7 +69,7 @@ def _section(selection: Selection, at: int, pictures: Pictures, measured: "Measu
     figures = "".join(
         f'<figure><img alt="frame {frame.index}" loading="lazy" src="{data_url(pictures[at, frame.index])}">'
         f"<figcaption><span>#{frame.index}</span>"
-        f"<span>{'' if frame.time_s is None else timecode(frame.time_s)}</span></figcaption></figure>"
+        f"<span>{'' if frame.time_s is None else timecode(frame.time_s)}</span></figcaption>{_why(frame)}</figure>"
         for frame in frames
         if (at, frame.index) in pictures
     )
@@ -81,6 +81,11 @@ def _section(selection: Selection, at: int, pictures: Pictures, measured: "Measu
         f"{timeline(source.n_frames, (f.index for f in frames), moving)}"
         f'<div class="ends">{ends}</div><div class="grid">{figures}</div>'
     )
+
+
+def _why(frame: SelectedFrame) -> str:
+    kind = {True: "hard: ", False: "easy: ", None: ""}[frame.hard]
+    return f'<p class="why">{kind}{html.escape(frame.why)}</p>' if frame.why else ""
 
 
 def _length(source: SelectedSource) -> str:
@@ -106,6 +111,7 @@ def _facts(selection: Selection) -> str:
     rows: list[tuple[str, object]] = [("method", selection.method), ("seed", selection.seed)]
     rows += list(selection.options.items())
     rows += [(f"not chosen: {reason}", count) for reason, count in selection.dropped.items() if count]
+    rows += [("note", note) for note in selection.notes]
     rows += [(f"set aside: {item.uri}", item.reason) for item in selection.set_aside]
     rows += [
         (name, f"{value:.2f}" if name.endswith("_s") else f"{value:.0f}")

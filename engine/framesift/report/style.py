@@ -26,7 +26,8 @@ p {{ margin: .3rem 0 .8rem }} .note {{ color: var(--dim); font-size: .87rem; max
 .pair div {{ display: grid; gap: .5rem; grid-template-columns: 1fr 1fr }}
 figure {{ margin: 0; min-width: 0 }} figure img {{ width: 100%; border-radius: 4px; display: block }}
 figcaption, .ends {{ display: flex; justify-content: space-between; gap: .4rem; font-size: .8rem; color: var(--dim) }}
-figcaption span:last-child {{ white-space: nowrap }} .ends {{ font-variant-numeric: tabular-nums }}
+figcaption span:last-child {{ white-space: nowrap }} .why {{ margin: .1rem 0 0;
+  font-size: .75rem; line-height: 1.3; color: var(--dim) }} .ends {{ font-variant-numeric: tabular-nums }}
 svg {{ width: 100%; display: block }} .timeline {{ height: 42px }} .ends {{ margin: .1rem 0 .7rem }}
 .area {{ fill: var(--area) }} .axis {{ fill: var(--line) }} .tick {{ fill: var(--mark) }}
 .charts {{ display: grid; gap: 1rem 1.6rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)) }}

@@ -3,18 +3,22 @@
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from framesift_kernels import Kernels
+
 from ..errors import NotEnoughFramesError, UsageError
 from ..features.pixels import Pixels
+from ..features.vectors import Table, Vectors
 from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
 from ..sources import SetAside
-from .candidates import Candidates, Chooser, Gap, gather, times_s
+from .candidates import Candidates, Gap, gather, times_s
+from .chooser import Chooser
 from .chunk import chunk
 from .clusters import kmeans, motion_kmeans
 from .coreset import coreset
@@ -23,8 +27,13 @@ from .covers import coverage
 from .excluded import read_excluded
 from .random import random
 from .result import SelectedFrame, SelectedSource, Selection
+from .rules import Rules, check_limits, check_shares, how_many
+from .sharpening import sharpen, to_nearest
 from .strategy import Pick, Task
 from .uniform import uniform
+
+if TYPE_CHECKING:
+    from ..outliers.judging import Predictions
 
 METHODS: dict[str, Callable[[Task], list[Pick]]] = {
     "coverage": coverage,
@@ -45,18 +54,6 @@ _EVEN_GAPS = 8
 things happen often no choice suffers."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    n: int
-    method: str
-    seed: int
-    gap: Gap | Literal["auto"] | None
-    at_most: bool
-    keep_duplicates: bool
-    order: int
-    device: str
-
-
 def select(
     index: Index,
     n: int,
@@ -69,12 +66,19 @@ def select(
     at_most: bool = False,
     keep_duplicates: bool = False,
     order: int = 4,
+    min_per_source: int = 0,
+    max_per_source: int | None = None,
+    foreground: bool = False,
+    prefer_sharp: float = 0.0,
+    predictions: "Predictions | None" = None,
+    hard: float = 0.5,
     device: str = "cpu",
     progress: ProgressCallback = silent,
 ) -> Selection:
     """Choose exactly *n* distinct frames.
 
-    Frames that could not be decoded, black frames and all but the first of exact duplicates are never chosen.
+    Frames that could not be decoded, black frames, all but the first of exact duplicates and, where several sources
+    show the same (encoded anew, scaled or cut), those of all but one are never chosen. Each frame says why it was.
     The same index, options and seed give the same frames.
 
     Parameters
@@ -99,14 +103,27 @@ def select(
         one event is not chosen again and again; none where *n* frames could not be had with it.
     exclude
         Frames extracted before: folders of pictures, ``selection.json`` files or SLEAP projects (``.slp``). They are
-        not chosen again, and ``"coverage"``, ``"coreset"`` and *min_gap* take them as chosen.
+        not chosen again, and *min_gap* and all methods but ``"uniform"`` and ``"random"`` take them as chosen.
     at_most
         Take all there are if there are fewer than *n*.
     keep_duplicates
-        Exact duplicates may be chosen.
+        Exact duplicates, and what several sources show, may be chosen.
     order
         Of ``"coverage"``, from 1 to 16: the power of the distances. The higher it is, the more the least usual frames
         count, and the less the many usual ones.
+    min_per_source, max_per_source
+        Of *n* frames in all, how many of every source at least and at most. Within that the method says how many.
+    foreground
+        Compare frames by what stands out from the background of their source, which stays where it is, instead of by
+        the whole picture: for small animals on a still field. See `features.foreground`.
+    prefer_sharp
+        From 0 to below 0.5: among frames no farther from a chosen one than this share of its distance to the nearest
+        other, the sharpest takes its place.
+    predictions
+        Of a model: files and folders, or `Poses` by name of the video, as for `outliers`. A share of the frames is then
+        chosen among those on which they look wrong, the rest given those, by *method* from all frames.
+    hard
+        That share, from 0 to 1.
     device
         ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
     progress
@@ -121,23 +138,32 @@ def select(
     """
     began = time.perf_counter()
     check_choice(n, method, min_gap, seed, order)
+    limits = check_limits(n, min_per_source, max_per_source, per_source=per_source)
+    check_shares(prefer_sharp, hard)
     gap = _gap_of(min_gap, method)
-    rules = _Rules(n, method, seed, gap, at_most, keep_duplicates, order, device)
+    rules = Rules(
+        n, method, seed, gap, at_most, keep_duplicates, order, device, limits, foreground, prefer_sharp
+    )
     _check_gap(rules.gap, index)
     excluded = read_excluded(exclude, index)
     everything = list(range(len(index.records)))
     groups = [[source] for source in everything] if per_source else [everything]
     selection = _empty(index, rules, per_source, excluded)
+    if predictions is not None:
+        _add_hard(
+            selection, predictions, hard, rules, min_gap=min_gap, exclude=exclude, per_source=per_source
+        )
     short: list[NotEnoughFramesError] = []
     for done, group in enumerate(groups):
         progress(Progress(stage="select", done=done, total=len(groups), source=index.records[group[0]].name))
         try:
-            selection.frames += _choose(index, group, rules, excluded, selection.dropped)
+            _choose(selection, index, group, rules, excluded)
         except NotEnoughFramesError as e:
             short.append(e)
             selection.set_aside.append(SetAside(index.records[group[0]].uri, str(e)))
     if short and len(short) == len(groups):
         raise short[0]
+    selection.frames.sort(key=lambda f: (f.source, f.index))
     progress(Progress(stage="select", done=len(groups), total=len(groups)))
     selection.stats["select_s"] = time.perf_counter() - began
     return selection
@@ -197,7 +223,7 @@ def _check_gap(gap: Gap | Literal["auto"] | None, index: Index) -> None:
                 raise UsageError(f"min_gap must be in frames for images, which have no times: {record.uri}")
 
 
-def _empty(index: Index, rules: _Rules, per_source: bool, excluded: dict[int, set[int]]) -> Selection:
+def _empty(index: Index, rules: Rules, per_source: bool, excluded: dict[int, set[int]]) -> Selection:
     options: dict[str, Any] = {
         "n": rules.n,
         "per_source": per_source,
@@ -206,6 +232,10 @@ def _empty(index: Index, rules: _Rules, per_source: bool, excluded: dict[int, se
         "at_most": rules.at_most,
         "keep_duplicates": rules.keep_duplicates,
         **({"order": rules.order} if rules.method == "coverage" else {}),
+        "min_per_source": rules.limits.least,
+        "max_per_source": rules.limits.most,
+        "foreground": rules.foreground,
+        "prefer_sharp": rules.prefer_sharp,
         "device": rules.device,
         "index": index.records[0].options,
     }
@@ -229,44 +259,117 @@ def new_selection(index: Index, method: str, seed: int, options: dict[str, Any])
     )
 
 
+def _add_hard(
+    selection: Selection, predictions: "Predictions", share: float, rules: Rules, **options: Any
+) -> None:
+    """Choose a share of the frames among those on which predictions look wrong."""
+    from ..outliers.choosing import outliers  # late: it builds on this module
+
+    assert selection.index is not None
+    selection.options["hard"] = share
+    n = int(rules.n * share + 0.5)
+    if n == 0:
+        return
+    found = outliers(
+        selection.index,
+        predictions,
+        n,
+        max_per_source=rules.limits.most,
+        keep_duplicates=rules.keep_duplicates,
+        **{name: value for name, value in options.items() if value is not None},
+    ).selection
+    for frame in found.frames:
+        frame.hard = True
+    selection.frames += found.frames
+    selection.notes += [
+        f"{s.uri}: no hard frames: {s.reason}" for s in found.set_aside[len(selection.set_aside) :]
+    ]
+
+
 def _choose(
-    index: Index, sources: list[int], rules: _Rules, excluded: dict[int, set[int]], dropped: dict[str, int]
-) -> list[SelectedFrame]:
-    candidates = gather(index, sources, excluded, keep_duplicates=rules.keep_duplicates)
+    selection: Selection, index: Index, sources: list[int], rules: Rules, excluded: dict[int, set[int]]
+) -> None:
+    """Add what is still missing of *n* frames of *sources*."""
+    there = [frame for frame in selection.frames if frame.source in sources]
+    before = {s: excluded.get(s, set()) | {f.index for f in there if f.source == s} for s in sources}
+    candidates = gather(index, sources, before, keep_duplicates=rules.keep_duplicates)
+    if len(sources) > 1 and not rules.keep_duplicates:
+        from .copies import drop_copies  # late, as most selections are of one source
+
+        selection.notes += drop_copies(candidates)
+    if there:  # which are chosen, not excluded
+        candidates.dropped["excluded"] -= len(there)
     for reason, count in candidates.dropped.items():
-        dropped[reason] = dropped.get(reason, 0) + count
-    preselected = _rows_of(candidates, excluded)
-    n = rules.n
-    gap = rules.gap if rules.gap != AUTO else _auto_gap(index, sources, n)
-    chooser = _chooser(index, candidates, excluded, gap)
-    if rules.gap == AUTO and chooser.capacity < n:
-        chooser = _chooser(index, candidates, excluded, None)
-    if chooser.capacity < n:
-        if not rules.at_most or chooser.capacity == 0:
-            raise NotEnoughFramesError(_too_few(candidates, chooser.capacity, rules))
-        n = chooser.capacity
-    kernels = load_kernels(rules.device)
-    task = Task(
-        n=n,
-        candidates=candidates,
-        chooser=chooser,
-        vectors=Pixels(index, sources, kernels),
-        preselected=preselected,
-        rng=np.random.Generator(np.random.Philox(rules.seed)),
-        kernels=kernels,
-        order=rules.order,
-    )
-    picks = METHODS[rules.method](task)
-    assert len({pick.row for pick in picks}) == n, "a strategy must choose n distinct rows"
-    return frames_of(candidates, picks)
+        selection.dropped[reason] = selection.dropped.get(reason, 0) + count
+    chooser = _chooser(candidates, rules, before, there)
+    n = how_many(candidates, chooser, rules, len(there))
+    if n:
+        kernels = load_kernels(rules.device)
+        task = Task(
+            n=n,
+            candidates=candidates,
+            chooser=chooser,
+            vectors=vectors_of(index, sources, kernels, foreground=rules.foreground),
+            preselected=_rows_of(candidates, before),
+            rng=np.random.Generator(np.random.Philox(rules.seed)),
+            kernels=kernels,
+            order=rules.order,
+        )
+        sharpness = [index.reader(source).statistic("sharpness") for source in sources]
+        picks = solve(task, rules.method, np.concatenate(sharpness), rules.prefer_sharp)
+        easy = frames_of(candidates, picks, first_rank=len(there))
+        if "hard" in selection.options:
+            for frame in easy:
+                frame.hard = False
+        selection.frames += easy
 
 
-def _chooser(index: Index, candidates: Candidates, excluded: dict[int, set[int]], gap: Gap | None) -> Chooser:
-    chooser = Chooser(candidates, gap)
-    for at, source in enumerate(candidates.sources):
-        frames = np.array(sorted(excluded.get(source, ())), np.int64)
-        chooser.block_around(at, frames, times_s(index, source, frames))
-    return chooser
+def vectors_of(index: Index, sources: list[int], kernels: Kernels, *, foreground: bool) -> Vectors:
+    """What frames are compared by."""
+    pixels = Pixels(index, sources, kernels)
+    if not foreground:
+        return pixels
+    from ..features.foreground import Foreground  # late, as most selections need none
+
+    return Foreground(pixels)
+
+
+def solve(task: Task, method: str, sharpness: Any, prefer_sharp: float) -> list[Pick]:
+    """The picks of a method, the sharper of equals in their places, and how far apart they are."""
+    usable = task.chooser.open.copy()
+    picks = METHODS[method](task)
+    if prefer_sharp:
+        picks = sharpen(task, picks, usable, sharpness, prefer_sharp)
+    assert len({pick.row for pick in picks}) == task.n, "a strategy must choose n distinct rows"
+    rows = np.array([pick.row for pick in picks])
+    looks = Table(task.vectors).take(rows).astype(np.float32)
+    apart = to_nearest(looks, task.earlier) / np.sqrt(looks.shape[1])
+    return [
+        pick._replace(distance=float(distance) if np.isfinite(distance) else None)
+        for pick, distance in zip(picks, apart, strict=True)
+    ]
+
+
+def _chooser(
+    candidates: Candidates, rules: Rules, before: dict[int, set[int]], there: list[SelectedFrame]
+) -> Chooser:
+    """What chooses so far apart as is asked for; where the gap is automatic and that cannot be, however near."""
+    index, sources = candidates.index, candidates.sources
+    spent = np.array([sum(frame.source == source for frame in there) for source in sources])
+
+    def keeping(gap: Gap | None) -> Chooser:
+        chooser = Chooser(candidates, gap, rules.limits)
+        for at, source in enumerate(sources):
+            frames = np.array(sorted(before.get(source, ())), np.int64)
+            chooser.block_around(at, frames, times_s(index, source, frames))
+        chooser.spend(spent)
+        return chooser
+
+    if rules.gap != AUTO:
+        return keeping(rules.gap)
+    chooser = keeping(_auto_gap(index, sources, rules.n))
+    is_enough = chooser.capacity >= rules.n - len(there) and (chooser.reach >= chooser.least).all()
+    return chooser if is_enough else keeping(None)
 
 
 def _rows_of(candidates: Candidates, excluded: dict[int, set[int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -278,16 +381,7 @@ def _rows_of(candidates: Candidates, excluded: dict[int, set[int]]) -> np.ndarra
     return np.concatenate(hits) if hits else np.empty(0, np.int64)
 
 
-def _too_few(candidates: Candidates, capacity: int, rules: _Rules) -> str:
-    why = ", ".join(f"{count} {reason}" for reason, count in candidates.dropped.items() if count)
-    gap = f", at least {rules.gap.value:g} {rules.gap.unit} apart" if isinstance(rules.gap, Gap) else ""
-    return (
-        f"{rules.n} frames were asked for, {capacity} distinct ones can be had{gap} "
-        f"(of {len(candidates)} in the index{': ' + why if why else ''}); ask for fewer, or use at_most (--at-most)"
-    )
-
-
-def frames_of(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
+def frames_of(candidates: Candidates, picks: list[Pick], first_rank: int = 0) -> list[SelectedFrame]:
     """The frames that were picked, ranked in that order, sorted by source and index."""
     index = candidates.index
     readers = {source: index.reader(source) for source in candidates.sources}
@@ -295,7 +389,7 @@ def frames_of(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
     hashes = {source: reader.read("content_hash") for source, reader in readers.items()}
     frames = {source: reader.frames() for source, reader in readers.items()}
     found = []
-    for rank, pick in enumerate(picks):
+    for rank, pick in enumerate(picks, first_rank):
         source, frame = int(candidates.source[pick.row]), int(candidates.frame[pick.row])
         record = index.records[source]
         found.append(
@@ -308,6 +402,17 @@ def frames_of(candidates: Candidates, picks: list[Pick]) -> list[SelectedFrame]:
                 score=None if pick.score is None else round(pick.score, 6),
                 cluster=pick.cluster,
                 content_hash=f"{int(hashes[source][np.searchsorted(frames[source], frame)]):016x}",
+                why=_why(candidates, pick),
+                distance=None if pick.distance is None else round(pick.distance, 6),
+                instead_of=None if pick.instead_of is None else int(candidates.frame[pick.instead_of]),
             )
         )
     return sorted(found, key=lambda f: (f.source, f.index))
+
+
+def _why(candidates: Candidates, pick: Pick) -> str | None:
+    if pick.why is None:
+        return None
+    distance = "" if pick.distance is None else f"; {pick.distance:.3g} from the nearest chosen"
+    sharper = "" if pick.instead_of is None else f"; sharper than frame {candidates.frame[pick.instead_of]}"
+    return f"{pick.why}{sharper}{distance}"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from framesift_kernels import I64
+from framesift_kernels import F32, I64
 
 from ..features.pca import pca
 from ..features.vectors import ArrayVectors, Subset, Vectors
@@ -14,9 +14,12 @@ _MANY_FRAMES = 100_000
 
 
 def kmeans(task: Task) -> list[Pick]:
-    """k-means over the thumbnails' pixels, and of each cluster the frame nearest its centre."""
+    """k-means over the thumbnails' pixels, and of each cluster the frame nearest its centre.
+
+    Frames chosen earlier are centres that stay where they are: what looks like them needs no other.
+    """
     rows = task.usable
-    return _nearest_centers(task, rows, Subset(task.vectors, rows))
+    return _nearest_centers(task, rows, Subset(task.vectors, rows), task.earlier)
 
 
 def motion_kmeans(task: Task) -> list[Pick]:
@@ -33,29 +36,32 @@ def motion_kmeans(task: Task) -> list[Pick]:
     moving = rows[motion[rows] > np.percentile(motion[rows], percentile)]
     if len(moving) < task.n:
         moving = rows
-    components = pca(Subset(task.vectors, moving), _PCA_COMPONENTS, task.rng)
-    return _nearest_centers(task, moving, ArrayVectors(components))
+    both = np.union1d(moving, task.preselected)
+    components = pca(Subset(task.vectors, both), _PCA_COMPONENTS, task.rng)
+    vectors = ArrayVectors(components[np.searchsorted(both, moving)])
+    return _nearest_centers(task, moving, vectors, components[np.searchsorted(both, task.preselected)])
 
 
-def _nearest_centers(task: Task, rows: I64, vectors: Vectors) -> list[Pick]:
+def _nearest_centers(task: Task, rows: I64, vectors: Vectors, fixed: F32) -> list[Pick]:
     """Of each cluster of *vectors*, the first that can be had of its rows, nearest first.
 
     Clusters choose in the order of their size, the largest first. One whose frames are all taken, or too near
     to others, gives way to the frame farthest from its centre among all that can be had.
     """
-    found = cluster(vectors, min(task.n, len(rows)), task.rng, task.kernels)
+    found = cluster(vectors, min(task.n, len(rows)), task.rng, task.kernels, fixed=fixed)
     sizes = np.bincount(found.labels, minlength=len(found.centers))
     picks = []
-    for label in np.argsort(-sizes, kind="stable"):
+    for label in len(fixed) + np.argsort(-sizes[len(fixed) :], kind="stable"):
         members = np.flatnonzero(found.labels == label)
         members = members[np.argsort(found.sqdist[members], kind="stable")]
         row = task.take_first(rows[members])
         if row is not None:
-            picks.append(_pick(row, rows, found))
-    return picks + _fill(task, rows, found, task.n - len(picks))
+            why = f"typical of a cluster of {sizes[label]} of {len(rows)} frames"
+            picks.append(_pick(row, rows, found, len(fixed), why))
+    return picks + _fill(task, rows, found, len(fixed), task.n - len(picks))
 
 
-def _fill(task: Task, rows: I64, found: KMeans, n: int) -> list[Pick]:
+def _fill(task: Task, rows: I64, found: KMeans, n_fixed: int, n: int) -> list[Pick]:
     picks: list[Pick] = []
     if n:
         farthest = iter(rows[np.argsort(-found.sqdist, kind="stable")])
@@ -65,12 +71,14 @@ def _fill(task: Task, rows: I64, found: KMeans, n: int) -> list[Pick]:
             if row is None:
                 row = task.take_first(others)
                 assert row is not None
-                picks.append(Pick(row))
+                picks.append(Pick(row, why="to reach the number asked for"))
             else:
-                picks.append(_pick(row, rows, found))
+                picks.append(_pick(row, rows, found, n_fixed, "unlike the others of its cluster"))
     return picks
 
 
-def _pick(row: int, rows: I64, found: KMeans) -> Pick:
+def _pick(row: int, rows: I64, found: KMeans, n_fixed: int, why: str) -> Pick:
     at = int(np.searchsorted(rows, row))
-    return Pick(row, score=float(np.sqrt(found.sqdist[at])), cluster=int(found.labels[at]))
+    label = int(found.labels[at]) - n_fixed
+    score = float(np.sqrt(found.sqdist[at]))
+    return Pick(row, score, label if label >= 0 else None, why)

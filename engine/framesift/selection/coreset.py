@@ -5,7 +5,7 @@ import numpy as np
 from framesift_kernels import F32, I64, Kernels
 
 from ..features.vectors import Table, Vectors
-from .candidates import Chooser
+from .chooser import Chooser
 from .kcenter import Bounds, Picks, pick_in_memory
 from .kcenter_blocks import pick_in_blocks
 from .strategy import Pick, Task
@@ -38,7 +38,7 @@ def coreset(task: Task) -> list[Pick]:
         picks.centers[0], picks.indices[0], picks.reached[0] = table.take(np.array([first]))[0], first, np.inf
         picks.note(1)
     bounds = Bounds.of(n, np.flatnonzero(~chooser.open))
-    if chooser.keeps_apart:
+    if chooser.constrained:
         _pick_apart(table, bounds, picks, chooser, task.n, task.kernels)
     elif table.in_memory is not None:
         pick_in_memory(table.in_memory, bounds, picks, picks.lowest, task.kernels)
@@ -46,7 +46,9 @@ def coreset(task: Task) -> list[Pick]:
         pick_in_blocks(table, bounds, picks, task.kernels, _MAX_BYTES)
     scores = np.sqrt(picks.reached.astype(np.float64) / d)
     return [
-        Pick(int(row), score=None if np.isinf(score) else float(score))
+        Pick(int(row), why="most like the mean of all frames")
+        if np.isinf(score)
+        else Pick(int(row), float(score), why=f"farthest from those chosen before it: {score:.3g}")
         for row, score in zip(picks.indices, scores, strict=True)
     ]
 
@@ -79,8 +81,7 @@ def _pick_apart(
             if sqdist[found] > best or (sqdist[found] == best and block.start + found < row):
                 best, row = sqdist[found], block.start + found
         if chooser.take(row, n):
-            start, stop = chooser.nearby(row)
-            bounds.sqdist[start:stop] = -1
+            bounds.sqdist[~chooser.open] = -1
             picks.indices[picks.n_picked], picks.reached[picks.n_picked] = row, best
             picks.centers[picks.n_centers] = table.take(np.array([row]))[0]
             picks.note(1)

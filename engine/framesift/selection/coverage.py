@@ -1,6 +1,6 @@
 """Coverage: rows such that every row lies near one of them, by the sum of a power of the distances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,8 @@ from ..errors import UsageError
 from ..features.matrix import Readable, as_matrix
 from ..features.vectors import in_calls
 from ..machine import load_kernels
-from .candidates import Chooser, Gap, Line, Spaced
+from .candidates import Gap, Line
+from .chooser import Chooser, Spaced
 from .costs import Costs, power
 from .kcenter import as_indices
 
@@ -31,7 +32,7 @@ _IMPROVES = 1e-9
 """Share of the total that a swap must save: more than float64 sums lose."""
 
 
-class Rules(Protocol):
+class Open(Protocol):
     """Which candidates may be picked."""
 
     @property
@@ -41,8 +42,15 @@ class Rules(Protocol):
     def take(self, candidate: int) -> bool:
         """Pick one, if it may be."""
 
+
+class Rules(Open, Protocol):
+    """Which candidates may be picked, and which may take the place of a pick."""
+
     def only(self, picks: list[int]) -> I32:
         """(m,) for each candidate the number of the pick that it may replace; -1: any, -2: none."""
+
+    def dues(self, block: I64, picks: list[int]) -> Iterator[tuple[slice, F64 | float]]:
+        """Parts of *block*, and (k,) what is due for replacing each pick by one of them."""
 
 
 def coverage(
@@ -284,7 +292,7 @@ def greedy(
     gains: Callable[[I64, F32], F64],
     row: Callable[[int], F32],
     near: F32,
-    rules: Rules,
+    rules: Open,
     n: int,
     m: int,
 ) -> list[int]:
@@ -356,7 +364,11 @@ def _refine(
         block = everyone[start : start + _BLOCK]
         if start % max(_BLOCK, costs.at_once // _BLOCK * _BLOCK) == 0:
             costs.hold(everyone[start : start + costs.at_once])
-        change, swapped = costs.changes(block, near, second, slot, removal, only[block])
+        change, swapped = np.empty(len(block)), np.empty(len(block), np.int32)
+        for part, due in rules.dues(block, picks):
+            change[part], swapped[part] = costs.changes(
+                block[part], near, second, slot, removal + due, only[block[part]]
+            )
         best = int(change.argmin())
         since += len(block)
         if change[best] < least:
@@ -378,9 +390,6 @@ class _Everyone:
     def take(self, candidate: int) -> bool:
         self.open[candidate] = False
         return True
-
-    def only(self, picks: list[int]) -> I32:
-        raise NotImplementedError
 
 
 def _in_order(costs: Costs, picked: F32, base: F32, kernels: Kernels) -> list[int]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..features.vectors import Subset, Table
-from .candidates import Spaced
+from .chooser import Spaced
 from .coverage import Problem
 from .strategy import Pick, Task
 
@@ -36,5 +36,8 @@ def coverage(task: Task) -> list[Pick]:
     )
     picks = problem.solve(task.n)
     labels, _ = problem.nearest(np.concatenate([picks, problem.preselected]))
-    share = np.bincount(labels, minlength=len(picks)) / len(rows)
-    return [Pick(int(rows[at]), score=float(share[number])) for number, at in enumerate(picks)]
+    counts = np.bincount(labels, minlength=len(picks))
+    return [
+        Pick(int(rows[at]), float(count / len(rows)), why=f"stands for {count} of {len(rows)} frames")
+        for at, count in zip(picks, counts, strict=False)
+    ]

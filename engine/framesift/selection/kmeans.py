@@ -137,24 +137,27 @@ def cluster(
     init: F32 | None = None,
     sample_rows: int = _SAMPLE_ROWS,
     all_rows: Rows | None = None,
+    fixed: F32 | None = None,
 ) -> KMeans:
     """`kmeans` over vectors of any size; memory is the sample, twice, and 8 bytes a row.
 
-    The centres are found on *sample_rows*, and then on *all_rows*, those of *vectors*, if they are given.
+    The centres are found on *sample_rows*, and then on *all_rows*, those of *vectors*, if they are given. *fixed*
+    ones come first, before the *k* that are looked for, and stay where they are: what is near them needs no other.
     """
-    n, _ = vectors.shape
+    n, d = vectors.shape
+    fixed = np.empty((0, d), np.float32) if fixed is None else fixed
     if init is None or batch_size is not None or all_rows is None:
         sample = vectors.take(_spread(n, sample_rows, rng))
         sample = kernels.take(kernels.put(sample), rng.permutation(len(sample)))
         seeded = kernels.get(sample[: max(_SEED_ROWS, _SEED_ROWS_A_CLUSTER * k)])
         on_cpu = load_kernels("cpu")  # k short steps after each other, of the same bits on every device
-        centers = _seed(seeded, k, rng, on_cpu) if init is None else init
-        first_batch = max(_FIRST_BATCH, 16 * k) if batch_size is None else batch_size
-        centers = _lloyd(sample, centers, kernels, first_batch, max_iter, tol)
+        centers = _seed(seeded, k, rng, on_cpu, fixed) if init is None else init
+        first_batch = max(_FIRST_BATCH, 16 * len(centers)) if batch_size is None else batch_size
+        centers = _lloyd(sample, centers, kernels, first_batch, max_iter, tol, len(fixed))
     else:
         sample, centers = all_rows[:0], init
     if all_rows is not None and len(sample) < n:
-        centers = _lloyd(all_rows, centers, kernels, n, max_iter, tol)
+        centers = _lloyd(all_rows, centers, kernels, n, max_iter, tol, len(fixed))
     labels, sqdist = np.empty(n, np.int32), np.empty(n, np.float32)
     for start, block in vectors.blocks():
         _assign(
@@ -169,20 +172,21 @@ def _spread(n: int, most: int, rng: np.random.Generator) -> I64:
     return np.sort(rng.choice(n, most, replace=False))
 
 
-def _seed(rows: Rows, k: int, rng: np.random.Generator, kernels: Kernels) -> F32:
+def _seed(rows: Rows, k: int, rng: np.random.Generator, kernels: Kernels, fixed: F32) -> F32:
     """Greedy k-means++: of some candidates drawn by squared distance, the one that lowers the sum most.
 
-    Three times the usual number of candidates, on fewer rows: of 50 well separated clusters the usual 2 + log k
+    *fixed* centres come first, and count as chosen. Three times the usual number of candidates, on fewer rows: of 50 well separated clusters the usual 2 + log k
     miss a few in most runs, and Lloyd's iterations do not find them any more.
     """
     n = len(rows)
     n_trials = 6 + int(3 * np.log(k))
-    chosen = [int(rng.integers(n))]
+    chosen = [] if len(fixed) else [int(rng.integers(n))]
     sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
     everyone = np.arange(n)
 
     def lower(s: slice) -> None:
-        kernels.lower_nearest(rows, everyone[s], rows[chosen[-1:]].astype(np.float32), 0, sqdist, nearest)
+        newest = rows[chosen[-1:]].astype(np.float32) if chosen else fixed
+        kernels.lower_nearest(rows, everyone[s], newest, 0, sqdist, nearest)
 
     in_threads(lower, n, _MIN_BLOCK)
     while len(chosen) < k:
@@ -200,14 +204,16 @@ def _seed(rows: Rows, k: int, rng: np.random.Generator, kernels: Kernels) -> F32
         potentials = np.sum(in_threads(left, n, _block_rows(n)), axis=0)
         chosen.append(int(drawn[potentials.argmin()]))
         in_threads(lower, n, _MIN_BLOCK)
-    return rows[chosen].astype(np.float32)
+    return np.concatenate([fixed, rows[chosen].astype(np.float32)])
 
 
 def _block_rows(n: int) -> int:
     return max(_MIN_BLOCK, -(-n // _MOST_BLOCKS))
 
 
-def _lloyd(sample: Rows, centers: F32, kernels: Kernels, first_batch: int, max_iter: int, tol: float) -> F32:
+def _lloyd(
+    sample: Rows, centers: F32, kernels: Kernels, first_batch: int, max_iter: int, tol: float, n_fixed: int
+) -> F32:
     n = min(first_batch, len(sample))
     some = kernels.get(sample[:_VARIANCE_ROWS]).astype(np.float32)
     threshold = tol * float(np.var(some, axis=0).mean())
@@ -216,7 +222,7 @@ def _lloyd(sample: Rows, centers: F32, kernels: Kernels, first_batch: int, max_i
     bounds = _Bounds(len(sample))
     for _ in range(max_iter):
         whole = bounds if n == len(sample) and kernels.CALLED_IN_THREADS else None
-        moved = _step(sample[:n], centers, kernels, labels[:n], sqdist[:n], whole)
+        moved = _step(sample[:n], centers, kernels, labels[:n], sqdist[:n], whole, n_fixed)
         inertia = float(sqdist[:n].sum(dtype=np.float64)) / n
         shift = float(((moved - centers) ** 2).sum(dtype=np.float64))
         centers = moved
@@ -281,9 +287,18 @@ class _Bounds:
 
 
 def _step(
-    rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32, bounds: _Bounds | None = None
+    rows: Rows,
+    centers: F32,
+    kernels: Kernels,
+    labels: I32,
+    sqdist: F32,
+    bounds: _Bounds | None = None,
+    n_fixed: int = 0,
 ) -> F32:
-    """Assign every row, and give the mean of each cluster; an empty one moves to the row farthest from its centre."""
+    """Assign every row, and give the mean of each cluster; an empty one moves to the row farthest from its centre.
+
+    The first *n_fixed* stay.
+    """
     bounded = bounds if bounds is not None and bounds.pay(sqdist) else None
 
     def sum_up(s: slice) -> Any:
@@ -300,7 +315,8 @@ def _step(
         sums += more_sums
         counts += more_counts
     means: F32 = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
-    empty = np.flatnonzero(counts == 0)
+    means[:n_fixed] = centers[:n_fixed]
+    empty = n_fixed + np.flatnonzero(counts[n_fixed:] == 0)
     if len(empty):
         farthest = np.argsort(-sqdist, kind="stable")[: len(empty)]
         means[empty[: len(farthest)]] = kernels.get(kernels.take(rows, farthest))

@@ -10,5 +10,5 @@ def random(task: Task) -> list[Pick]:
     while len(picks) < task.n:
         row = task.take_first(order)
         assert row is not None
-        picks.append(Pick(row))
+        picks.append(Pick(row, why="drawn at random"))
     return picks

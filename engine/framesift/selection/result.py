@@ -41,6 +41,12 @@ class SelectedFrame:
     """Picture, relative to the folder of ``selection.json``."""
     why: str | None = None
     """In words, why it was chosen, where the method can tell."""
+    distance: float | None = None
+    """To the nearest other frame chosen, or labelled before: root mean square, in grey levels."""
+    instead_of: int | None = None
+    """Frame index of the frame of the same source whose place it took, being sharper."""
+    hard: bool | None = None
+    """Chosen because predictions look wrong on it; None where none were given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,8 @@ class Selection:
     """Seconds, frames, bytes: ``index_s``, ``select_s``, ``export_s``, ``frames_decoded``, ``peak_rss_bytes``."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Frames that could not be chosen, by reason."""
+    notes: list[str] = field(default_factory=list)
+    """What else is to be known: sources that show the same, say."""
     index: Index | None = None
     """Where it was made, while that is open."""
 
@@ -107,6 +115,7 @@ class Selection:
             "frames": [_plain(frame) for frame in self.frames],
             "set_aside": [{"uri": _text(item.uri), "reason": _text(item.reason)} for item in self.set_aside],
             "dropped": self.dropped,
+            "notes": [_text(note) for note in self.notes],
             "stats": self.stats,
         }
 
@@ -184,6 +193,7 @@ def read_selection(path: str | os.PathLike[str]) -> Selection:
             set_aside=[SetAside(str(i["uri"]), str(i["reason"])) for i in data.get("set_aside", [])],
             stats={str(name): float(value) for name, value in data.get("stats", {}).items()},
             dropped={str(name): int(value) for name, value in data.get("dropped", {}).items()},
+            notes=[str(note) for note in data.get("notes", [])],
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as e:
         raise UsageError(f"{path} is not a selection of framesift ({type(e).__name__}: {e})") from None
@@ -229,8 +239,9 @@ def _source(item: dict[str, Any]) -> SelectedSource:
 def _frame(item: dict[str, Any]) -> SelectedFrame:
     known = {name: item.get(name) for name in SelectedFrame.__slots__}
     _check(known, ("source", "index", "pts", "rank"), int)
-    _check(known, ("time_s", "score"), float, int, type(None))
-    _check(known, ("cluster",), int, type(None))
+    _check(known, ("time_s", "score", "distance"), float, int, type(None))
+    _check(known, ("cluster", "instead_of"), int, type(None))
+    _check(known, ("hard",), bool, type(None))
     _check(known, ("content_hash", "file", "why"), str, type(None))
     if known["content_hash"] is not None:
         int(known["content_hash"], 16)

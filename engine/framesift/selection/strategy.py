@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from framesift_kernels import I64, Kernels
+from framesift_kernels import F32, I64, Kernels
 
 from ..features.vectors import Vectors
-from .candidates import Candidates, Chooser
+from .candidates import Candidates
+from .chooser import Chooser
 
 
 class Pick(NamedTuple):
@@ -19,6 +20,12 @@ class Pick(NamedTuple):
     score: float | None = None
     """What it was chosen by; its meaning is the strategy's."""
     cluster: int | None = None
+    why: str | None = None
+    """In words, why it was chosen."""
+    distance: float | None = None
+    """Of the nearest other pick, or frame chosen earlier: root mean square, in grey levels for pixels."""
+    instead_of: int | None = None
+    """Row whose place it took, being sharper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,13 @@ class Task:
     def usable(self) -> I64:
         """Rows that may be chosen."""
         return np.flatnonzero(self.chooser.open)
+
+    @property
+    def earlier(self) -> F32:
+        """(p, d) what was chosen earlier looks like."""
+        if not len(self.preselected):
+            return np.empty((0, self.vectors.shape[1]), np.float32)
+        return self.vectors.take(self.preselected).astype(np.float32)
 
     def take_first(self, rows: Iterable[int]) -> int | None:
         """The first of *rows* that can be taken, now taken."""

@@ -20,11 +20,12 @@ def uniform(task: Task) -> list[Pick]:
     first_copy = task.candidates.first_copies()
     is_left = first_copy >= 0
     picks = []
-    for middle in middles(task.n, n_places).tolist():
+    for part, middle in enumerate(middles(task.n, n_places).tolist()):
         rows = (row for row in _outward(places, middle) if is_left[row])
         row = next(row for row in rows if task.chooser.take_copy(row, int(first_copy[row]), task.n))
         is_left[first_copy == first_copy[row]] = False
-        picks.append(Pick(row))
+        place = "the middle" if places[row] == middle else "nearest the middle, of those that can be had,"
+        picks.append(Pick(row, why=f"{place} of part {part + 1} of {task.n}"))
     return picks
 
 

@@ -11,19 +11,21 @@ import numpy.typing as npt
 
 from framesift_kernels import I64, Rows
 
-from ..errors import NotEnoughFramesError, UsageError
-from ..features.pixels import Pixels
+from ..errors import UsageError
+from ..features.vectors import Vectors
 from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import ProgressCallback, silent
-from .candidates import Candidates, Chooser, gather, times_s
-from .choice import METHODS, check_choice, frames_of, new_selection, parse_gap
+from .candidates import Candidates, gather, times_s
+from .choice import check_choice, frames_of, new_selection, parse_gap, solve, vectors_of
+from .chooser import Chooser
 from .excluded import read_excluded
-from .result import Selection
+from .result import SelectedFrame, Selection
+from .rules import Rules, check_limits, check_shares, how_many
 from .strategy import Pick, Task
 
 ALIGNMENTS = ("check", "index", "times")
-_METHODS = ("kmeans", "coreset", "uniform", "random")
+_METHODS = ("coverage", "kmeans", "coreset", "uniform", "random")
 _BLOCK_ROWS = 1024
 
 
@@ -40,7 +42,7 @@ class Session:
 class Joined:
     """Thumbnails of all views of a moment, side by side in one row."""
 
-    views: list[Pixels]
+    views: Sequence[Vectors]
     rows: list[I64]
     """(n,) of each view, the row of each moment; they do not decrease."""
 
@@ -105,6 +107,12 @@ def select_views(
     seed: int = 0,
     min_gap: str | int | None = None,
     exclude: PathLike | Iterable[PathLike] | None = None,
+    at_most: bool = False,
+    order: int = 4,
+    min_per_session: int = 0,
+    max_per_session: int | None = None,
+    foreground: bool = False,
+    prefer_sharp: float = 0.0,
     device: str = "cpu",
     progress: ProgressCallback = silent,
 ) -> Selection:
@@ -122,13 +130,17 @@ def select_views(
     views
         Names of the views.
     method
-        ``"kmeans"``, ``"coreset"``, ``"uniform"`` or ``"random"``, see `select`.
+        ``"coverage"``, ``"kmeans"``, ``"coreset"``, ``"uniform"`` or ``"random"``, see `select`.
     align
         ``"check"``: views must have as many frames, at the same times (to half a frame). ``"index"``: only as many
         frames. ``"times"``: of each frame of the first view, the frame of the others nearest in time; moments at
         which a view has none within half a frame are left out.
-    seed, min_gap, exclude, device, progress
-        See `select`.
+    min_per_session, max_per_session
+        How many moments of every session at least and at most.
+    prefer_sharp
+        As in `select`; a moment is as sharp as its views together, each against its usual sharpness.
+    seed, min_gap, exclude, at_most, order, foreground, device, progress
+        See `select`. A moment was chosen before where any of its views was.
 
     Returns
     -------
@@ -143,52 +155,116 @@ def select_views(
         There are fewer than *n* such moments.
     """
     began = time.perf_counter()
-    check_choice(n, method, min_gap, seed)
+    check_choice(n, method, min_gap, seed, order)
+    limits = check_limits(n, min_per_session, max_per_session, per_source=False)
+    check_shares(prefer_sharp, 0.0)
+    gap = parse_gap(min_gap)
+    rules = Rules(n, method, seed, gap, at_most, True, order, device, limits, foreground, prefer_sharp)
     if method not in _METHODS:
         raise UsageError(f"method must be one of {', '.join(_METHODS)} for several views, got {method!r}")
     if align not in ALIGNMENTS:
         raise UsageError(f"align must be one of {', '.join(ALIGNMENTS)}, got {align!r}")
     sessions = find_sessions(index, views)
-    kernels = load_kernels(device)
     excluded = read_excluded(exclude, index)
-    columns = [[session.sources[v] for session in sessions] for v in range(len(views))]
-    each = [gather(index, sources, excluded, keep_duplicates=True) for sources in columns]
-    rows = _aligned(index, sessions, each, align)
-    moments = each[0]
-    for candidates, at in zip(each, rows, strict=True):
-        moments.usable &= (at >= 0) & candidates.usable[at]
-    chooser = Chooser(moments, parse_gap(min_gap))
-    for place, source in enumerate(columns[0]):
-        before = np.array(sorted(excluded.get(source, ())), np.int64)
-        chooser.block_around(place, before, times_s(index, source, before))
-    if chooser.capacity < n:
-        raise NotEnoughFramesError(f"{n} moments were asked for, {chooser.capacity} can be had in all views")
-    task = Task(
-        n=n,
-        candidates=moments,
-        chooser=chooser,
-        vectors=Joined(
-            [Pixels(index, sources, kernels) for sources in columns], [np.maximum(at, 0) for at in rows]
-        ),
-        preselected=np.empty(0, np.int64),
-        rng=np.random.Generator(np.random.Philox(seed)),
-        kernels=kernels,
-    )
-    picks = METHODS[method](task)
+    moments = _gather(index, sessions, excluded, align)
+    picks = _choose(index, moments, rules, excluded)
     options: dict[str, Any] = {
         "n": n,
         "views": list(views),
         "align": align,
         "min_gap": None if min_gap is None else str(min_gap),
         "n_excluded": sum(map(len, excluded.values())),
+        "at_most": at_most,
+        "min_per_session": limits.least,
+        "max_per_session": limits.most,
+        "foreground": foreground,
+        "prefer_sharp": prefer_sharp,
     }
     selection = new_selection(index, method, seed, options)
-    for candidates, at in zip(each, rows, strict=True):
-        there = [Pick(int(at[pick.row]), pick.score, pick.cluster) for pick in picks]
-        selection.frames += frames_of(candidates, there)
+    for view in range(len(views)):
+        selection.frames += moments.frames(view, picks)
     selection.frames.sort(key=lambda frame: (frame.source, frame.index))
     selection.stats["select_s"] = time.perf_counter() - began
     return selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moments:
+    """Moments, which are frames of the first view, and what the others show then."""
+
+    each: list[Candidates]
+    """Of each view, its frames; of the first, those may be chosen that can be in all views."""
+    rows: list[I64]
+    """(n,) of each view, the row of each moment; -1 where it has none."""
+    labelled: I64
+    """Moments of which any view was chosen before."""
+
+    @property
+    def there(self) -> list[I64]:
+        """`rows`, 0 where there is none: those moments are not chosen."""
+        return [np.maximum(at, 0) for at in self.rows]
+
+    def frames(self, view: int, picks: list[Pick]) -> list[SelectedFrame]:
+        """The frames of a view at the moments picked."""
+        at = self.rows[view]
+        own = [
+            pick._replace(
+                row=int(at[pick.row]),
+                instead_of=None if pick.instead_of is None else int(at[pick.instead_of]),
+            )
+            for pick in picks
+        ]
+        return frames_of(self.each[view], own)
+
+
+def _gather(index: Index, sessions: list[Session], excluded: dict[int, set[int]], align: str) -> _Moments:
+    n_views = len(sessions[0].sources)
+    columns = [[session.sources[v] for session in sessions] for v in range(n_views)]
+    each = [gather(index, sources, excluded, keep_duplicates=True) for sources in columns]
+    rows = _aligned(index, sessions, each, align)
+    labelled, complete = np.zeros(len(each[0]), bool), np.ones(len(each[0]), bool)
+    for candidates, at in zip(each, rows, strict=True):
+        before = np.zeros(len(candidates), bool)
+        for source in candidates.sources:
+            chosen = np.isin(candidates.frame, sorted(excluded.get(source, ())))
+            before |= chosen & (candidates.source == source)
+        each[0].usable &= (at >= 0) & candidates.usable[at]
+        labelled |= before[at] & (at >= 0)
+        complete &= at >= 0
+    return _Moments(each=each, rows=rows, labelled=np.flatnonzero(labelled & complete))
+
+
+def _choose(index: Index, moments: _Moments, rules: Rules, excluded: dict[int, set[int]]) -> list[Pick]:
+    first, kernels = moments.each[0], load_kernels(rules.device)
+    assert rules.gap != "auto"
+    chooser = Chooser(first, rules.gap, rules.limits)
+    for place, source in enumerate(first.sources):
+        known = moments.labelled[first.source[moments.labelled] == source]
+        before = np.array(sorted(excluded.get(source, set()) | set(first.frame[known].tolist())), np.int64)
+        chooser.block_around(place, before, times_s(index, source, before))
+    columns = [candidates.sources for candidates in moments.each]
+    task = Task(
+        n=how_many(first, chooser, rules, 0),
+        candidates=first,
+        chooser=chooser,
+        vectors=Joined(
+            [vectors_of(index, s, kernels, foreground=rules.foreground) for s in columns], moments.there
+        ),
+        preselected=moments.labelled,
+        rng=np.random.Generator(np.random.Philox(rules.seed)),
+        kernels=kernels,
+        order=rules.order,
+    )
+    return solve(task, rules.method, _sharpness(index, columns, moments.there), rules.prefer_sharp)
+
+
+def _sharpness(index: Index, columns: list[list[int]], there: list[I64]) -> npt.NDArray[np.float64]:
+    """(n,) how sharp each moment is: of its views together, each in units of its mean."""
+    total = np.zeros(len(there[0]))
+    for sources, at in zip(columns, there, strict=True):
+        sharp = np.concatenate([index.reader(source).statistic("sharpness") for source in sources])
+        total += sharp[at] / max(1e-9, float(sharp.mean(dtype=np.float64)))
+    return total
 
 
 def _aligned(index: Index, sessions: list[Session], each: list[Candidates], align: str) -> list[I64]:

@@ -1,0 +1,110 @@
+"""What may be chosen, how many in all and of each source, and what is said where that cannot be."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..errors import NotEnoughFramesError, UsageError
+from .candidates import Candidates, Gap
+from .chooser import Chooser, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The options of `select`, checked."""
+
+    n: int
+    method: str
+    seed: int
+    gap: Gap | Literal["auto"] | None
+    at_most: bool
+    keep_duplicates: bool
+    order: int
+    device: str
+    limits: Limits
+    foreground: bool
+    prefer_sharp: float
+
+
+def check_limits(n: int, least: int, most: int | None, *, per_source: bool) -> Limits:
+    """How many frames of each source, checked.
+
+    Raises
+    ------
+    UsageError
+        They make no sense together.
+    """
+    if least < 0 or (most is not None and most < max(1, least)):
+        raise UsageError(
+            f"min_per_source must not be negative, nor above max_per_source, got {least} and {most}"
+        )
+    if per_source and (least or most is not None):
+        raise UsageError(
+            f"per_source takes {n} frames of every source: leave out min_per_source and max_per_source"
+        )
+    return Limits(least, most)
+
+
+def check_shares(prefer_sharp: float, hard: float) -> None:
+    """Refuse shares that are none.
+
+    Raises
+    ------
+    UsageError
+        One is out of range.
+    """
+    if not 0 <= prefer_sharp < 0.5:
+        raise UsageError(f"prefer_sharp must be a share from 0 to below 0.5, got {prefer_sharp}")
+    if not 0 <= hard <= 1:
+        raise UsageError(f"hard must be a share from 0 to 1, got {hard}")
+
+
+def how_many(candidates: Candidates, chooser: Chooser, rules: Rules, n_before: int) -> int:
+    """How many frames are still to be chosen.
+
+    Raises
+    ------
+    NotEnoughFramesError
+        There are not so many.
+    """
+    n = rules.n - n_before
+    if rules.at_most:
+        chooser.least = np.minimum(chooser.least, chooser.reach)
+    if chooser.limited and chooser.least.sum() > n:
+        raise NotEnoughFramesError(
+            f"{rules.n} frames are too few for at least {rules.limits.least} of each of {len(candidates.sources)} "
+            f"sources, which makes {chooser.least.sum() + n_before}; ask for more, or lower min_per_source "
+            "(--min-per-source)"
+        )
+    lacking = np.flatnonzero(chooser.reach < chooser.least)
+    if len(lacking):
+        record = candidates.index.records[candidates.sources[lacking[0]]]
+        raise NotEnoughFramesError(
+            f"at least {rules.limits.least} frames of every source were asked for, {chooser.reach[lacking[0]]} "
+            f"can be had of {record.uri}{_apart(rules)} ({_reasons(candidates)}); "
+            "lower min_per_source (--min-per-source), or use at_most (--at-most)"
+        )
+    if chooser.capacity < n:
+        if not rules.at_most or chooser.capacity + n_before == 0:
+            raise NotEnoughFramesError(_too_few(candidates, chooser.capacity + n_before, rules))
+        n = chooser.capacity
+    chooser.settle(n)
+    return n
+
+
+def _too_few(candidates: Candidates, capacity: int, rules: Rules) -> str:
+    most = "" if rules.limits.most is None else f", at most {rules.limits.most} of each source"
+    return (
+        f"{rules.n} frames were asked for, {capacity} distinct ones can be had{_apart(rules)}{most} "
+        f"({_reasons(candidates)}); ask for fewer, or use at_most (--at-most)"
+    )
+
+
+def _apart(rules: Rules) -> str:
+    return f", at least {rules.gap.value:g} {rules.gap.unit} apart" if isinstance(rules.gap, Gap) else ""
+
+
+def _reasons(candidates: Candidates) -> str:
+    why = ", ".join(f"{count} {reason}" for reason, count in candidates.dropped.items() if count)
+    return f"of {len(candidates)} in the index{': ' + why if why else ''}"
