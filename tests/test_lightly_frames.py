@@ -104,7 +104,7 @@ def test_a_file_is_read_and_checked_before_anything_is_decoded(films: list[Path]
     with pytest.raises(UsageError, match="cannot be read"):
         extract("nowhere.mp4", 1, tmp_path / "out", config=tmp_path / "missing.json")
     for options in ({"per_source": True}, {"min_gap": 3}):
-        with pytest.raises(UsageError, match="neither with per_source nor with min_gap"):
+        with pytest.raises(UsageError, match="config goes with none of per_source, min_gap"):
             extract(
                 "nowhere.mp4",
                 1,

@@ -13,5 +13,5 @@ def chunk(task: Task) -> list[Pick]:
     while len(picks) < task.n:
         row = task.take_first(rows)
         assert row is not None
-        picks.append(Pick(row))
+        picks.append(Pick(row, why=f"number {len(picks) + 1} of the frames in a row"))
     return picks
