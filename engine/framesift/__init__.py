@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .export.lists import write_lists
     from .export.sleap import write_suggestions
     from .features.components import PrincipalComponents, principal_components
+    from .features.embedding import Embedding, embed
+    from .features.models import OnnxModel
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
     from .outliers.choosing import Outliers, outliers
@@ -36,8 +38,10 @@ __all__ = [
     "Balance",
     "Diversity",
     "DuplicateGroups",
+    "Embedding",
     "Index",
     "KMeans",
+    "OnnxModel",
     "Outliers",
     "PrincipalComponents",
     "Progress",
@@ -50,6 +54,7 @@ __all__ = [
     "deeplabcut",
     "describe",
     "describe_store",
+    "embed",
     "export",
     "extract",
     "extract_outliers",
@@ -83,8 +88,10 @@ _MODULES = {
     "Balance": "selection.objectives",
     "Diversity": "selection.objectives",
     "DuplicateGroups": "selection.duplicates",
+    "Embedding": "features.embedding",
     "Index": "index",
     "KMeans": "selection.kmeans",
+    "OnnxModel": "features.models",
     "Outliers": "outliers.choosing",
     "PrincipalComponents": "features.components",
     "Progress": "progress",
@@ -96,6 +103,7 @@ _MODULES = {
     "coverage": "selection.coverage",
     "describe": "inspection",
     "describe_store": "inspection",
+    "embed": "features.embedding",
     "export": "export.exporting",
     "extract": "pipeline",
     "extract_outliers": "outliers.extracting",

@@ -87,8 +87,8 @@ def write_outputs(
 
 def frame_names(selection: Selection, index: Index) -> list[str]:
     """(n,) what the worker calls each row of the index."""
-    from ..export.pictures import open_source
     from ..ingest.images import open_images
+    from ..ingest.pictures import open_source
 
     by_id = {source.id: source for source in selection.sources}
     parents = [r.uri if r.kind == "images" else str(PurePosixPath(r.uri).parent) for r in index.records]
