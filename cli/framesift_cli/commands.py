@@ -22,7 +22,9 @@ from .options import (
     Mode,
     Out,
     PictureCrop,
+    Preprocess,
     Quiet,
+    RawVectors,
     Scratch,
     ScratchBytes,
     Size,
@@ -33,6 +35,7 @@ from .options import (
     Stream,
     Threads,
     Timeout,
+    Vectors,
 )
 from .progress import reporting
 from .showing import (
@@ -98,6 +101,9 @@ def select(
     order: Annotated[
         int, typer.Option(min=1, max=16, help="Of coverage: the higher, the more rare frames count.")
     ] = 4,
+    vectors: Vectors = "thumbnails",
+    preprocess: Preprocess = None,
+    raw_vectors: RawVectors = False,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -159,6 +165,9 @@ def select(
             at_most=at_most,
             keep_duplicates=keep_duplicates,
             order=order,
+            vectors=vectors,
+            normalize=not raw_vectors,
+            preprocess=preprocess,
             config=config,
             skip_near=skip_near,
             size=size,

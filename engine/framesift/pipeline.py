@@ -6,6 +6,7 @@ from typing import Any
 
 from .errors import UsageError
 from .export.exporting import LAYOUTS, check_export, export
+from .features.framewise import check_given
 from .index import PathLike, index
 from .positions import Position
 from .progress import ProgressCallback, silent
@@ -29,6 +30,9 @@ def extract(
     at_most: bool = False,
     keep_duplicates: bool = False,
     order: int = 4,
+    vectors: Any = "thumbnails",
+    normalize: bool = True,
+    preprocess: PathLike | Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | PathLike | None = None,
     skip_near: bool = False,
     size: int = 64,
@@ -56,7 +60,7 @@ def extract(
 
     The options are those of the three; see there, also for what they raise. *min_gap* is the layout's own by default:
     2 for ``"lightning-pose"``, so that no chosen frame is the next one's context. Options of all three are checked
-    before anything is decoded. With *config*, a selection configuration of LightlyOne, `lightly.select_frames`
+    before anything is decoded. *preprocess* is the *options* of `embed`, where *vectors* is the path of a model. With *config*, a selection configuration of LightlyOne, `lightly.select_frames`
     chooses, and *n* and the options of `select` that it lacks are not used.
 
     Returns
@@ -77,6 +81,7 @@ def extract(
     min_gap = LAYOUTS[layout].min_gap if min_gap is None else min_gap
     check_choice(n, method, min_gap, seed, order)
     exclude = check_excluded(exclude)
+    vectors = check_given(vectors, preprocess)
     rules = None
     if config is not None:
         from .lightly.frames import read_config, select_frames
@@ -113,7 +118,10 @@ def extract(
                 at_most=at_most,
                 keep_duplicates=keep_duplicates,
                 order=order,
+                vectors=vectors,
+                normalize=normalize,
                 device=device,
+                threads=threads,
                 progress=progress,
             )
         else:
@@ -123,8 +131,11 @@ def extract(
                 skip_near=skip_near,
                 exclude=exclude,
                 keep_duplicates=keep_duplicates,
+                vectors=vectors,
+                normalize=normalize,
                 seed=seed,
                 device=device,
+                threads=threads,
                 progress=progress,
             )
         export(

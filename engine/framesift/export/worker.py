@@ -174,13 +174,14 @@ def _corruptness(selection: Selection, corrupt: list[str]) -> dict[str, Any]:
 
 
 def _write_embeddings(folder: Path, index: Index, names: list[str], chosen: I64, seed: int) -> list[Path]:
+    from ..features.framewise import COMPONENTS
     from ..features.pca import pca
     from ..features.pixels import Pixels
-    from ..lightly.frames import _COMPONENTS, _of_unit_length
+    from ..features.unit import unit_rows
 
     pixels = Pixels(index, list(range(len(index.records))), load_kernels("cpu"))
-    x = pca(pixels, _COMPONENTS, np.random.Generator(np.random.Philox(seed)))
-    unit = _of_unit_length(x)
+    x = pca(pixels, COMPONENTS, np.random.Generator(np.random.Philox(seed)))
+    unit = unit_rows(x)
     every = np.arange(len(x))
     tables: Mapping[str, tuple[F32, I64]] = {
         "embeddings": (x, every),

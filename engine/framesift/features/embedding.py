@@ -1,5 +1,6 @@
 """Index and model → vectors of every frame, in the store."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from framesift_kernels import F32, I64, U8
 from ..errors import UsageError
 from ..machine import count_threads, load_kernels
 from ..progress import Progress, ProgressCallback, silent
-from ..store import Flag, SourceRecord
+from ..store import Flag
 from .models import OnnxModel, PathLike, read_model
 from .onnx import OnnxRunner, Runner, resolve_device
 from .preparing import Box, box_of
+from .small import PIXELS, PixelRunner
 from .stored import VectorFolder, key_of
 from .stream import prepared
 from .unit import unit_rows
@@ -140,13 +142,18 @@ def embed(
     return Embedding(folders, work.facts, normalize)
 
 
+def _facts_of(model: OnnxModel) -> dict[str, Any]:
+    declared = {k: list(v) if isinstance(v, tuple) else v for k, v in model.declared().items()}
+    return {"model": model.file.name, "digest": model.digest(), "declared": declared}
+
+
 class Work:
-    """A model, run over what the store does not have."""
+    """A model (None: small pictures), run over what the store does not have."""
 
     def __init__(
         self,
         index: "Index",
-        model: OnnxModel,
+        model: OnnxModel | None,
         device: str,
         threads: int,
         progress: ProgressCallback,
@@ -154,17 +161,14 @@ class Work:
         self._index, self._model, self._device = index, model, device
         self._threads, self._progress = threads, progress
         self._changed: list[str] = []
-        self.facts: dict[str, Any] = {
-            "schema": SCHEMA,
-            "model": model.file.name,
-            "digest": model.digest(),
-            "declared": {k: list(v) if isinstance(v, tuple) else v for k, v in model.declared().items()},
-            "device": device,
-        }
+        made_by = PIXELS if model is None else _facts_of(model)
+        self.facts: dict[str, Any] = {"schema": SCHEMA, **made_by, "device": device}
 
     @cached_property
     def runner(self) -> Runner:
         """The model, loaded when it is needed."""
+        if self._model is None:
+            return PixelRunner()
         return OnnxRunner(self._model, self._device, self._threads)
 
     def frames(self, at: int) -> VectorFolder:
@@ -174,7 +178,7 @@ class Work:
         crop = record.options.get("crop")
         whole = box_of(tuple(crop)) if crop else None
         sound = reader.read("flags") & Flag.DAMAGED == 0
-        boxes = None if whole is None else dict.fromkeys(frames.tolist(), [whole])
+        boxes = None if whole is None else {frame: [whole] for frame in frames.tolist()}
         return self._vectors(at, np.flatnonzero(sound), frames[sound], len(frames), boxes, {})
 
     def objects(self, at: int, frames: I64, boxes: list[Box]) -> VectorFolder:
@@ -183,7 +187,7 @@ class Work:
         for frame, box in zip(frames.tolist(), boxes, strict=True):
             by_frame.setdefault(frame, []).append(box)
         table = np.concatenate([frames[:, None].astype(np.float64), np.array(boxes).reshape(-1, 4)], axis=1)
-        facts = {"boxes": key_of({"table": table.tolist()})}
+        facts = {"boxes": hashlib.blake2b(table.tobytes(), digest_size=16).hexdigest()}
         return self._vectors(at, np.arange(len(frames)), frames, len(frames), by_frame, facts)
 
     def finish(self) -> None:
@@ -250,7 +254,7 @@ class Work:
         except _NotFiniteError as e:
             where = f"row {e.row} of {self._index.records[at].uri}"
             raise UsageError(
-                f"the model {self._model.file.name} gives numbers that are not finite in {where}"
+                f"the model {self.facts['model']} gives numbers that are not finite in {where}"
             ) from None
 
     @cached_property
@@ -258,7 +262,7 @@ class Work:
         """Of the model's vectors: those of a black picture."""
         shape = self.runner.shape
         black = np.zeros((shape.height, shape.width, shape.n_channels), np.uint8)
-        return self.runner.run([black]).shape[1]
+        return int(self.runner.run([black]).shape[1])
 
     def _report(self, at: int, done: int, n: int) -> None:
         record = self._index.records[at]

@@ -163,7 +163,8 @@ def _model(path: Path, given: Mapping[str, Any], where: str) -> OnnxModel:
         made = OnnxModel(path=path, **given)
     except UsageError as e:
         raise UsageError(f"{where}: {e}") from None
-    return made if made.file else made
+    made.file  # noqa: B018  that it is there
+    return made
 
 
 def _of_transformers(given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -175,7 +176,10 @@ def _of_transformers(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     crop = given.get("crop_size") if given.get("do_center_crop") else None
     wanted = crop or given.get("size")
     if isinstance(wanted, Mapping):
-        wanted = [wanted.get("height", wanted.get("shortest_edge")), wanted.get("width", wanted.get("shortest_edge"))]
+        wanted = [
+            wanted.get("height", wanted.get("shortest_edge")),
+            wanted.get("width", wanted.get("shortest_edge")),
+        ]
     if isinstance(wanted, int):
         wanted = [wanted, wanted]
     if wanted is not None:

@@ -93,9 +93,7 @@ class OnnxRunner:
         self._input = self._only_input()
         height, width, n_channels, layout = self._shape_of_input(model)
         color = model.color or ("grey" if n_channels == 1 else "rgb")
-        self._shape = Shape(
-            height=height, width=width, fit=model.fit, resample=model.resample, color=color
-        )
+        self._shape = Shape(height=height, width=width, fit=model.fit, resample=model.resample, color=color)
         if n_channels not in (None, self._shape.n_channels):
             raise self._wrong(f"it takes {n_channels} channels, {color!r} has {self._shape.n_channels}")
         first = self._input.shape[0]
@@ -125,7 +123,9 @@ class OnnxRunner:
 
     def _vectors(self, found: npt.NDArray[Any]) -> F32:
         if found.ndim < 2 or found.shape[0] != self._batch:
-            raise self._wrong(f"its output {self._output!r} is {found.shape}, a vector a picture was expected")
+            raise self._wrong(
+                f"its output {self._output!r} is {found.shape}, a vector a picture was expected"
+            )
         if found.ndim > 2 and found[0].size == found.shape[1]:  # (n, d, 1, 1)
             found = found.reshape(len(found), -1)
         if found.ndim > 2:
@@ -139,10 +139,11 @@ class OnnxRunner:
             rows = rows.astype(np.float32)
             found = rows.mean(axis=1) if self._pool == "mean" else rows[:, 0]
         if not 1 <= found.shape[1] <= _MAX_DIMENSIONS:
-            raise self._wrong(f"its vectors have {found.shape[1]} dimensions, 1 to {_MAX_DIMENSIONS} are possible")
+            raise self._wrong(
+                f"its vectors have {found.shape[1]} dimensions, 1 to {_MAX_DIMENSIONS} are possible"
+            )
         with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(found, np.float32)
-        return rows
+            return np.ascontiguousarray(found, np.float32)
 
     # What the file says ------------------------------------------------------------------------------------------
 
@@ -154,7 +155,9 @@ class OnnxRunner:
         pictures = [i for i in inputs if i.type in _TYPES and len(i.shape) == 4]
         if len(inputs) != 1 or not pictures:
             said = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs) or "none"
-            raise self._wrong(f"one input of four dimensions is expected (a batch of pictures), it has {said}")
+            raise self._wrong(
+                f"one input of four dimensions is expected (a batch of pictures), it has {said}"
+            )
         return pictures[0]
 
     def _shape_of_input(self, model: OnnxModel) -> tuple[int, int, int | None, str]:
@@ -190,7 +193,7 @@ class OnnxRunner:
         )
 
     def _find_output(self, model: OnnxModel) -> str:
-        outputs = {o.name: o for o in self._session.get_outputs()}
+        outputs: dict[str, Any] = {o.name: o for o in self._session.get_outputs()}
         if model.output is not None:
             if model.output not in outputs:
                 raise self._wrong(f"it has no output {model.output!r}, but {', '.join(outputs)}")

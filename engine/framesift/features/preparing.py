@@ -90,7 +90,9 @@ def prepare_frame(frame: VideoFrame, converter: Converter, shape: Shape) -> U8 |
     if at.width > shown[0] or at.height > shown[1]:  # the scalers enlarge colours in different ways
         return None
     size = (at.height, at.width) if turns % 2 else (at.width, at.height)
-    rgb = converter.scaled_rgb(frame, *size, _SCALERS[shape.resample]).to_ndarray()
+    rgb: U8 = (
+        converter.scaled_rgb(frame, *size, _SCALERS[shape.resample]).to_ndarray().astype(np.uint8, copy=False)
+    )
     return shape.place(np.rot90(rgb, turns) if turns else rgb, at)
 
 

@@ -75,7 +75,8 @@ def in_order(groups: Sequence[Callable[[Put[T]], object]], threads: int) -> Gene
                 return
 
     workers = [
-        threading.Thread(target=work, name=f"framesift-pictures-{i}") for i in range(min(threads, len(groups)))
+        threading.Thread(target=work, name=f"framesift-pictures-{i}")
+        for i in range(min(threads, len(groups)))
     ]
     for worker in workers:
         worker.start()

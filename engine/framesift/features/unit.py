@@ -39,7 +39,9 @@ def check_rows(x: npt.NDArray[Any], what: str, name: Callable[[int], str], *, ze
     finite = np.isfinite(x).all(axis=1)
     if not finite.all():
         at = int(np.argmin(finite))
-        raise UsageError(f"{what}: the vector of {name(at)} holds NaN or infinity; leave such frames out, or mend it")
+        raise UsageError(
+            f"{what}: the vector of {name(at)} holds NaN or infinity; leave such frames out, or mend it"
+        )
     if not zeros and not (some := x.any(axis=1)).all():
         at = int(np.argmin(some))
         raise UsageError(

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from framesift_kernels import F32
-
 from ..errors import NotEnoughFramesError, UsageError
-from ..features.pca import pca
-from ..features.pixels import Pixels
+from ..features.framewise import PCA
+from ..features.names import row_names
 from ..index import Index, PathLike
-from ..machine import load_kernels
+from ..predictions.lightly.reading import read_lightly
+from ..predictions.objects import TaskPredictions
 from ..progress import Progress, ProgressCallback, silent
 from ..selection.candidates import Candidates, gather
 from ..selection.choice import _rows_of, frames_of
@@ -25,12 +24,12 @@ from ..selection.excluded import read_excluded
 from ..selection.result import SelectedSource, Selection
 from ..selection.strategy import Pick
 from ..store import STATISTICS
-from .config import parse
+from .config import Config, parse
+from .embeddings import predicted_object_tasks, read_embeddings
 from .inputs import Data
 from .selecting import choose
 
 _MAX_JSON_BYTES = 16 << 20
-_COMPONENTS = 128
 
 
 def select_frames(
@@ -40,14 +39,19 @@ def select_frames(
     skip_near: bool = False,
     exclude: PathLike | Iterable[PathLike] | None = None,
     keep_duplicates: bool = False,
+    predictions: PathLike | None = None,
+    vectors: Any = PCA,
+    normalize: bool = True,
     seed: int = 0,
     device: str = "cpu",
+    threads: int | None = None,
     progress: ProgressCallback = silent,
 ) -> Selection:
     """Choose frames of all sources of an index by a selection configuration, as `lightly.select` does.
 
-    Embeddings are the first 128 principal components of the thumbnails, of unit length, so that distances lie
-    between 0 and 2. Metadata are ``luminance``, ``contrast``, ``sharpness`` and ``motion`` of the index, and the
+    Embeddings are by default the first 128 principal components of the thumbnails, of unit length, so that distances
+    lie between 0 and 2. Those of a task are of its objects: of what the predicted boxes hold, or of the tiles of an
+    auto task. Metadata are ``luminance``, ``contrast``, ``sharpness`` and ``motion`` of the index, and the
     name of the ``source``, by which a selection can be balanced; ``lightly.luminance`` (0 to 100) and
     ``lightly.sharpness`` are known too. Frames that could not be decoded, black frames and all but the first of
     exact duplicates are never chosen.
@@ -65,8 +69,14 @@ def select_frames(
         again; ``nSamples`` are to come on top of them.
     keep_duplicates
         Exact duplicates may be chosen.
+    predictions
+        Folder of LightlyOne's predictions, for object diversity: see `predictions.read_lightly`.
+    vectors, normalize
+        As for `framesift.select`, but that ``"thumbnails"`` are their principal components.
     seed
         Of the principal components.
+    threads
+        Of models and of decoding for them.
 
     Raises
     ------
@@ -82,11 +92,19 @@ def select_frames(
     sources = list(range(len(index.records)))
     progress(Progress(stage="select", done=0, total=1, source=index.records[0].name))
     candidates = gather(index, sources, excluded, keep_duplicates=keep_duplicates)
-    kernels = load_kernels(device)
-    vectors = Pixels(index, sources, kernels)
-    rng = np.random.Generator(np.random.Philox(seed))
+    embeddings, said = read_embeddings(
+        index,
+        rules,
+        read_objects(index, rules, predictions, progress),
+        vectors=vectors,
+        normalize=normalize,
+        seed=seed,
+        device=device,
+        threads=threads,
+        progress=progress,
+    )
     data = Data(
-        embeddings=_of_unit_length(pca(vectors, _COMPONENTS, rng)),
+        embeddings=embeddings or None,
         queries=None,
         scores={},
         metadata=_metadata(candidates),
@@ -109,6 +127,7 @@ def select_frames(
             "skip_near": skip_near,
             "n_excluded": sum(map(len, excluded.values())),
             "keep_duplicates": keep_duplicates,
+            **({} if said in (None, PCA) else {"vectors": said, "normalize": normalize}),
             "device": device,
             "index": index.records[0].options,
         },
@@ -121,6 +140,16 @@ def select_frames(
         dropped=dict(candidates.dropped),
         index=index,
     )
+
+
+def read_objects(
+    index: Index, rules: Config, folder: PathLike | None, progress: ProgressCallback
+) -> dict[str, TaskPredictions]:
+    """The predictions, with boxes, of the tasks whose objects strategies take the embeddings of."""
+    tasks = predicted_object_tasks(rules)
+    if not tasks or folder is None:
+        return {}
+    return read_lightly(folder, tasks, files=row_names(index), progress=progress)
 
 
 def read_config(config: Mapping[str, Any] | PathLike) -> dict[str, Any]:
@@ -148,12 +177,6 @@ def read_config(config: Mapping[str, Any] | PathLike) -> dict[str, Any]:
     except UsageError as e:
         raise UsageError(f"{path}: {e}") from None
     return dict(found)
-
-
-def _of_unit_length(x: F32) -> F32:
-    length = np.sqrt((x.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
-    unit: F32 = (x / np.where(length > 0, length, 1)).astype(np.float32)
-    return unit
 
 
 def _metadata(candidates: Candidates) -> dict[str, npt.NDArray[Any]]:

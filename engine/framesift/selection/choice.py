@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from framesift_kernels import Kernels
+
 from ..errors import NotEnoughFramesError, UsageError
+from ..features.framewise import THUMBNAILS, frame_vectors
 from ..features.pixels import Pixels
+from ..features.vectors import Subset, Vectors
 from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
@@ -47,6 +51,24 @@ class _Rules:
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Features:
+    """Vectors of all rows of the index."""
+
+    vectors: Vectors
+    said: Any
+    kernels: Kernels
+
+    def of(self, index: Index, sources: list[int]) -> Vectors:
+        """Those of some sources, which follow one another."""
+        if self.said == THUMBNAILS:
+            return Pixels(index, sources, self.kernels)
+        first, last = int(index.offsets[sources[0]]), int(index.offsets[sources[-1] + 1])
+        if last - first == index.n_rows:
+            return self.vectors
+        return Subset(self.vectors, np.arange(first, last))
+
+
 def select(
     index: Index,
     n: int,
@@ -59,7 +81,10 @@ def select(
     at_most: bool = False,
     keep_duplicates: bool = False,
     order: int = 4,
+    vectors: Any = THUMBNAILS,
+    normalize: bool = True,
     device: str = "cpu",
+    threads: int | None = None,
     progress: ProgressCallback = silent,
 ) -> Selection:
     """Choose exactly *n* distinct frames.
@@ -94,8 +119,17 @@ def select(
     order
         Of ``"coverage"``, from 1 to 16: the power of the distances. The higher it is, the more the least usual frames
         count, and the less the many usual ones.
+    vectors
+        What frames are compared by. ``"thumbnails"``: their pixels. ``"pca"``: 128 principal components of them. A
+        model: the path of an ``.onnx`` file or `OnnxModel`, see `embed`. Vectors brought along: an `Embedding`, an array
+        or the path of a file (``.npy``, ``.npz``, ``.parquet``, LightlyOne's ``.csv``, a folder of zarr's), a row for each
+        frame; names in it (``filenames``) are those of LightlyOne, ``<video>-<index>-<extension>.png``.
+    normalize
+        Bring vectors other than the pixels to unit length, so that distances lie between 0 and 2.
     device
         ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
+    threads
+        Of a model, and of decoding for it; all cores by default.
     progress
         Called once for each source or once in all.
 
@@ -111,14 +145,30 @@ def select(
     rules = _Rules(n, method, seed, parse_gap(min_gap), at_most, keep_duplicates, order, device)
     _check_gap(rules.gap, index)
     excluded = read_excluded(exclude, index)
+    kernels = load_kernels(device)
+    features = _Features(
+        *frame_vectors(
+            index,
+            vectors,
+            kernels,
+            normalize=normalize,
+            seed=seed,
+            device=device,
+            threads=threads,
+            progress=progress,
+        ),
+        kernels,
+    )
     everything = list(range(len(index.records)))
     groups = [[source] for source in everything] if per_source else [everything]
     selection = _empty(index, rules, per_source, excluded)
+    if features.said != THUMBNAILS:
+        selection.options |= {"vectors": features.said, "normalize": normalize}
     short: list[NotEnoughFramesError] = []
     for done, group in enumerate(groups):
         progress(Progress(stage="select", done=done, total=len(groups), source=index.records[group[0]].name))
         try:
-            selection.frames += _choose(index, group, rules, excluded, selection.dropped)
+            selection.frames += _choose(index, group, rules, excluded, selection.dropped, features)
         except NotEnoughFramesError as e:
             short.append(e)
             selection.set_aside.append(SetAside(index.records[group[0]].uri, str(e)))
@@ -204,7 +254,12 @@ def new_selection(index: Index, method: str, seed: int, options: dict[str, Any])
 
 
 def _choose(
-    index: Index, sources: list[int], rules: _Rules, excluded: dict[int, set[int]], dropped: dict[str, int]
+    index: Index,
+    sources: list[int],
+    rules: _Rules,
+    excluded: dict[int, set[int]],
+    dropped: dict[str, int],
+    features: _Features,
 ) -> list[SelectedFrame]:
     candidates = gather(index, sources, excluded, keep_duplicates=rules.keep_duplicates)
     for reason, count in candidates.dropped.items():
@@ -219,16 +274,16 @@ def _choose(
         if not rules.at_most or chooser.capacity == 0:
             raise NotEnoughFramesError(_too_few(candidates, chooser.capacity, rules))
         n = chooser.capacity
-    kernels = load_kernels(rules.device)
     task = Task(
         n=n,
         candidates=candidates,
         chooser=chooser,
-        vectors=Pixels(index, sources, kernels),
+        vectors=features.of(index, sources),
         preselected=preselected,
         rng=np.random.Generator(np.random.Philox(rules.seed)),
-        kernels=kernels,
+        kernels=features.kernels,
         order=rules.order,
+        are_pixels=features.said == THUMBNAILS,
     )
     picks = METHODS[rules.method](task)
     assert len({pick.row for pick in picks}) == n, "a strategy must choose n distinct rows"
