@@ -44,8 +44,8 @@ def row_names(index: "Index") -> list[str]:
 def match_names(expected: Sequence[str], given: Sequence[str], what: str) -> I64:
     """(n,) which of *given* is each of *expected*; -1: none.
 
-    Names are compared as they are; if none is found, with indices of frames as numbers, however they are padded; and
-    if still none is found, without their folders, where no two are then alike.
+    Names are compared as they are; with indices of frames as numbers, however they are padded; and without their
+    folders, where no two are then alike: in the first of these ways that finds most.
 
     Raises
     ------
@@ -56,14 +56,19 @@ def match_names(expected: Sequence[str], given: Sequence[str], what: str) -> I64
         seen: set[str] = set()
         twice = next(name for name in given if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise UsageError(f"{what} has {twice!r} twice; expected each frame once")
+    found = np.full(len(expected), -1, np.int64)
     for key in (_as_it_is, _by_number, _without_folder):
         wanted, there = [key(name) for name in expected], [key(name) for name in given]
         if len(set(wanted)) < len(wanted) or len(set(there)) < len(there):
             continue
         places = {name: at for at, name in enumerate(there)}
         order = np.array([places.get(name, -1) for name in wanted], np.int64)
-        if (order >= 0).any():
-            return order
+        if np.count_nonzero(order >= 0) > np.count_nonzero(found >= 0):
+            found = order
+        if (found >= 0).all():
+            break
+    if (found >= 0).any():
+        return found
     sample = repr(given[0]) if len(given) else "no name"
     raise UsageError(
         f"{what} names none of the {len(expected)} frames: it has {sample}, expected names such as {expected[0]!r}; "
