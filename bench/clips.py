@@ -73,6 +73,12 @@ def screen(width: int, height: int, n_frames: int) -> Path:
     return _encoded(path, _screens(width, height, n_frames, path), width, height, _H264, 250)
 
 
+def tour(width: int, height: int, n_frames: int) -> Path:
+    """A camera that pans over a landscape, stands still, where frames repeat exactly, and cuts to others. H.264; cached."""
+    path = CACHE / f"tour-{width}x{height}-{n_frames}.mp4"
+    return _encoded(path, _pans(width, height, n_frames), width, height, _H264, 250)
+
+
 def short(n_clips: int, n_frames: int = 30) -> Path:
     """A folder of many short clips of 320x240, each a scene of its own; cached."""
     folder = CACHE / f"short-{n_clips}x{n_frames}"
@@ -189,6 +195,34 @@ def _page(rng: np.random.Generator, width: int, height: int) -> U8:
             np.kron(letters, np.ones((10, 4), bool)) & (rng.random((10, letters.size * 4)) < 0.6), ink, ground
         )
     return picture
+
+
+def _pans(width: int, height: int, n_frames: int) -> Iterator[U8]:
+    rng = np.random.default_rng(5)
+    n_scenes = 6
+    for scene in range(n_scenes):
+        land = _landscape(rng, 2 * width, height + height // 4)
+        first, last = scene * n_frames // n_scenes, (scene + 1) * n_frames // n_scenes
+        hold = (last - first) // 4
+        for number in range(last - first):
+            moment = max(0, number - hold) / max(1, last - first - hold)  # it stands still at first
+            x, y = int(moment * width * (0.3 + 0.1 * scene)), int(moment * height / 4)
+            yield np.ascontiguousarray(land[y : y + height, x : x + width])
+
+
+def _landscape(rng: np.random.Generator, width: int, height: int) -> U8:
+    """Fields of grey, coarse and fine, as photographs have more of the coarse."""
+    picture = np.zeros((height, width))
+    for cells, strength in ((4, 60.0), (16, 30.0), (64, 15.0), (256, 8.0)):
+        field = rng.normal(size=(cells * height // width + 2, cells + 2))
+        rows, columns = np.linspace(0, field.shape[0] - 1.01, height), np.linspace(0, cells + 0.99, width)
+        top, left = rows.astype(int), columns.astype(int)
+        below, right = (rows - top)[:, None], (columns - left)[None]
+        upper = field[top][:, left] * (1 - right) + field[top][:, left + 1] * right
+        lower = field[top + 1][:, left] * (1 - right) + field[top + 1][:, left + 1] * right
+        picture += strength * (upper * (1 - below) + lower * below)
+    picture += rng.normal(scale=2.0, size=picture.shape)  # grain, of the ground and not of a sensor
+    return np.clip(picture + 120, 16, 235).astype(np.uint8)
 
 
 def repeated(path: Path, times: int) -> Path:

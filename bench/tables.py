@@ -7,7 +7,19 @@ END = "<!-- end -->"
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Rows as aligned text, a column for every key that one of them has."""
+    """Rows as aligned text, a column for every key that one of them has; rows of another ``table`` in one of its own."""
+    return "\n\n".join((f"{name}\n\n" if name else "") + _table(part) for name, part in parts(rows).items())
+
+
+def parts(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Rows by the name of the table that they are of; ``""`` where they do not say."""
+    found: dict[str, list[dict[str, Any]]] = {} if rows else {"": []}
+    for row in rows:
+        found.setdefault(row.get("table", ""), []).append({k: v for k, v in row.items() if k != "table"})
+    return found
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "(nothing)"
     names = columns(rows)

@@ -1,6 +1,7 @@
 """Slow, obvious references of vectors. Nothing here may import framesift."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -66,7 +67,7 @@ def object_diversity(x, offsets, n, preselected=(), weights=None, min_distance=N
     candidate's farthest vector to the nearest of the picks' vectors. Times the weights of the picks and the candidate.
     """
     x = x.astype(np.float64)
-    members = [list(range(a, b)) for a, b in zip(offsets, offsets[1:], strict=False)]
+    members = [list(range(a, b)) for a, b in pairwise(offsets)]
     picks = list(preselected)
 
     def near(a, others):

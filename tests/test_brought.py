@@ -15,20 +15,21 @@ import framesift.features.framewise as framewise
 import framesift_kernels
 import naive_selection
 import naive_vectors
-from clips import make_clip
+from clips import make_clip, painted
 from framesift import extract, index, kcenter_greedy, select
 from framesift.errors import UsageError
 from framesift.features.names import match_names, row_names
 from framesift.features.unit import unit_rows
 
 N, D = 52, 5
+OTHERS = [painted(100 + i, (96, 64)) for i in range(12)]
 
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("films")
     (folder / "day 1").mkdir()
-    return [make_clip(folder / "day 1" / "a.mp4", n=40), make_clip(folder / "b.mkv", n=12)]
+    return [make_clip(folder / "day 1" / "a.mp4", n=40), make_clip(folder / "b.mkv", n=12, pictures=OTHERS)]
 
 
 @pytest.fixture(scope="module")

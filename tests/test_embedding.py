@@ -342,7 +342,7 @@ def test_models_that_do_not_fit(clip: Path, tmp_path: Path) -> None:
 def test_zero_vectors_have_no_direction(clip: Path, tmp_path: Path) -> None:
     path = onnxfiles.linear(tmp_path / "m.onnx", np.zeros((SIZE[0] * SIZE[1] * 3, 4), np.float32), SIZE)
     with index(clip) as made:
-        with pytest.raises(UsageError, match="the vector of frame 0 of a.mp4 is zero"):
+        with pytest.raises(UsageError, match=r"the vector of frame 0 of a\.mp4 is zero"):
             select(made, 3, vectors=path)
         assert len(select(made, 3, vectors=path, normalize=False, method="coreset")) == 3
 
@@ -358,8 +358,8 @@ def test_devices(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> No
         # It says that it could use a GPU, and then falls back in silence.
         monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
         with (
-            pytest.raises(UsageError, match="cannot use cuda here|cannot be loaded"),
-            pytest.warns(UserWarning),
+            pytest.raises(UsageError, match=r"cannot use cuda here|cannot be loaded"),
+            pytest.warns(UserWarning, match="CUDAExecutionProvider"),
         ):
             embed(made, model, device="cuda")
         monkeypatch.setitem(sys.modules, "onnxruntime", None)

@@ -1,6 +1,7 @@
 """Diversity of the objects in pictures: picks as the plain procedure's, and vectors of what boxes hold."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_typicality_and_similarity_of_objects() -> None:
     objects, sizes = lightly.Objects(x, offsets), np.diff(offsets)
     nearest = np.sqrt(((x[:, None] - queries) ** 2).sum(axis=2)).min(axis=1)
     of_objects = np.exp(-nearest / nearest.mean())
-    expected = [max(of_objects[a:b], default=0) for a, b in zip(offsets, offsets[1:], strict=False)]
+    expected = [max(of_objects[a:b], default=0) for a, b in pairwise(offsets)]
     for kind, count in (("SIMILARITY", 5), ("TYPICALITY", 5)):
         entry = {"input": OBJECTS["input"], "strategy": {"type": kind}}
         found = lightly.select(

@@ -83,7 +83,7 @@ def prepare_picture(picture: Image.Image, box: Box | None, shape: Shape) -> U8:
 def prepare_frame(frame: VideoFrame, converter: Converter, shape: Shape) -> U8 | None:
     """The input for a whole decoded frame, scaled before its colours are converted; None: `prepare_picture` must.
 
-    That is a tenth of the work, and the same up to rounding, since both are weighted sums; but not where YUV holds
+    That is much less work, and the same up to rounding, since both are weighted sums; but not where YUV holds
     colours that RGB cannot show, which are cut off after the averaging instead of before it.
     """
     turns = round(frame.rotation / 90) % 4
