@@ -74,7 +74,7 @@ def screen(width: int, height: int, n_frames: int) -> Path:
 
 
 def tour(width: int, height: int, n_frames: int) -> Path:
-    """A camera that pans over a landscape, stands still, where frames repeat exactly, and cuts to others. H.264; cached."""
+    """A camera before six landscapes: it stands still, where frames repeat exactly, then pans, then cuts. H.264; cached."""
     path = CACHE / f"tour-{width}x{height}-{n_frames}.mp4"
     return _encoded(path, _pans(width, height, n_frames), width, height, _H264, 250)
 
@@ -198,19 +198,23 @@ def _page(rng: np.random.Generator, width: int, height: int) -> U8:
 
 
 def _pans(width: int, height: int, n_frames: int) -> Iterator[U8]:
+    """Six scenes: still for a quarter of each, then a pan that begins slowly and ends fast."""
     rng = np.random.default_rng(5)
+    grain = _sensor(rng, width, height)
     n_scenes = 6
     for scene in range(n_scenes):
         land = _landscape(rng, 2 * width, height + height // 4)
         first, last = scene * n_frames // n_scenes, (scene + 1) * n_frames // n_scenes
-        hold = (last - first) // 4
+        still = (last - first) // 4
+        noise = next(grain)
         for number in range(last - first):
-            moment = max(0, number - hold) / max(1, last - first - hold)  # it stands still at first
-            x, y = int(moment * width * (0.3 + 0.1 * scene)), int(moment * height / 4)
-            yield np.ascontiguousarray(land[y : y + height, x : x + width])
+            moment = max(0, number - still) / max(1, last - first - still)
+            x, y = int(moment**4 * width * (0.3 + 0.1 * scene)), int(moment**4 * height / 4)
+            noise = noise if number < still else next(grain)
+            yield np.clip(land[y : y + height, x : x + width] + noise, 16, 235).astype(np.uint8)
 
 
-def _landscape(rng: np.random.Generator, width: int, height: int) -> U8:
+def _landscape(rng: np.random.Generator, width: int, height: int) -> npt.NDArray[np.int16]:
     """Fields of grey, coarse and fine, as photographs have more of the coarse."""
     picture = np.zeros((height, width))
     for cells, strength in ((4, 60.0), (16, 30.0), (64, 15.0), (256, 8.0)):
@@ -221,8 +225,7 @@ def _landscape(rng: np.random.Generator, width: int, height: int) -> U8:
         upper = field[top][:, left] * (1 - right) + field[top][:, left + 1] * right
         lower = field[top + 1][:, left] * (1 - right) + field[top + 1][:, left + 1] * right
         picture += strength * (upper * (1 - below) + lower * below)
-    picture += rng.normal(scale=2.0, size=picture.shape)  # grain, of the ground and not of a sensor
-    return np.clip(picture + 120, 16, 235).astype(np.uint8)
+    return np.clip(picture + 120, 16, 235).astype(np.int16)
 
 
 def repeated(path: Path, times: int) -> Path:

@@ -38,7 +38,7 @@ _OURS = {
 }
 _SIZES = {"tiny": (60, 12, 320, 180), "small": (475, 99, 1280, 720), "full": (475, 99, 1280, 720)}
 """Frames, frames chosen, width and height."""
-DISTANCES, STORAGE = "distances, as in the document", "storage, as in the document"
+DISTANCES, STORAGE = "distances", "dumps"
 
 
 def clip(size: str) -> Path:

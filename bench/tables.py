@@ -1,5 +1,6 @@
 """Tables on the terminal and in markdown."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,19 @@ def cell(value: Any) -> str:
 
 
 def put(path: Path, suite: str, title: str, rows: list[dict[str, Any]]) -> bool:
-    """Replace what stands in *path* between ``<!-- bench SUITE -->`` and ``<!-- end -->``; False if nothing does."""
-    begin = f"<!-- bench {suite} -->"
-    before, _, rest = path.read_text().partition(begin)
-    _, found, after = rest.partition(END)
-    if not found:
-        return False
-    path.write_text(f"{before}{begin}\n{title}\n\n```\n{table(rows)}\n```\n{END}{after}")
-    return True
+    """Replace what stands in *path* between ``<!-- bench SUITE -->`` and ``<!-- end -->``; False if nothing does.
+
+    Between ``<!-- bench SUITE: TABLE -->`` and the end goes the table of that name alone, and none that has a name
+    between the others.
+    """
+    text, found = path.read_text(), parts(rows)
+    mark = re.compile(rf"<!-- bench {re.escape(suite)}(?:: ([^>]*?))? -->.*?{re.escape(END)}", re.DOTALL)
+
+    def filled(match: re.Match[str]) -> str:
+        begin = match[0].partition("-->")[0] + "-->"
+        return f"{begin}\n{title}\n\n```\n{table(found.get(match[1] or '', []))}\n```\n{END}"
+
+    changed, n = mark.subn(filled, text)
+    if n:
+        path.write_text(changed)
+    return n > 0

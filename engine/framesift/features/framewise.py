@@ -151,16 +151,14 @@ def check_given(given: Any, options: PathLike | Mapping[str, Any] | None = None)
     """
     is_path = isinstance(given, str | os.PathLike)
     if is_path and given not in (THUMBNAILS, PCA) and Path(given).suffix.lower() == ".onnx":
-        given = read_model(given, options)
-        given.digest()
         _check_onnxruntime()
-        return given
+        return read_model(given, options)
     if options is not None:
         raise UsageError(
             f"options of a model (--preprocess) are for vectors by a model (.onnx), got {given!r}"
         )
     if isinstance(given, OnnxModel):
-        given.digest()
+        given.file  # noqa: B018  that it is there
         _check_onnxruntime()
     elif is_path and given not in (THUMBNAILS, PCA):
         check_file(given)
