@@ -11,7 +11,7 @@ import numpy as np
 
 import framesift as fs
 
-from . import clips, ours
+from . import clips, ours, strategies
 from .cases import iteration
 from .inputs import vectors
 from .peers import clustering, ffmpeg, plain
@@ -27,6 +27,12 @@ _VIDEOS = {"tiny": (1, 3), "small": (1, 4, 16, 64), "full": (1, 4, 16, 64, 256, 
 _ROWS = {"tiny": (500, 1000), "small": (12_500, 25_000, 50_000, 100_000), "full": (25_000, 100_000, 400_000)}
 _COUNTS = {"tiny": (5, 10), "small": (25, 50, 100, 200), "full": (50, 100, 200, 400, 800)}
 _DIMENSIONS = {"tiny": (8, 16), "small": (16, 32, 64, 128), "full": (16, 64, 256, 1024)}
+_MANY = {
+    "tiny": ((200, 400), 16, 5),
+    "small": ((12_500, 25_000, 50_000), 512, 250),
+    "full": ((62_500, 250_000, 1_000_000), 512, 10_000),
+}
+"""Rows, dimensions and picks of a selection by DIVERSITY, WEIGHTS and BALANCE."""
 Make = Callable[[Any, int], Work]
 
 
@@ -37,6 +43,9 @@ def measure(settings: Settings) -> list[Row]:
         for case, x, commands in shared([*_lengths(settings.size), *_videos(settings.size)]):
             warm_up = int(settings.size != "tiny" and x == 1)
             for program, runs in alternate(commands, _REPEATS[settings.size], warm_up=warm_up).items():
+                measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]
+        for case, x, commands in _strategies(settings.size):
+            for program, runs in alternate(commands, 1, warm_up=int(settings.size == "small")).items():
                 measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]
     for case, x, works in _vectors(settings):
         for program, made in calls(works, _REPEATS[settings.size]).items():
@@ -108,6 +117,15 @@ def _lengths(size: str) -> Iterator[Case]:
 def _videos(size: str) -> Iterator[Case]:
     for many in _VIDEOS[size]:
         yield "indexing, by videos", many, {OURS: ours.index(clips.short(many), os.cpu_count() or 1)}
+
+
+def _strategies(size: str) -> Iterator[Case]:
+    rows, d, picks = _MANY[size]
+    for n in rows:
+        commands: dict[str, Command] = {OURS: strategies.command(n, d, picks)}
+        if size == "small":  # it holds one core for half an hour otherwise
+            commands["lightly-mundig"] = strategies.command(n, d, picks, "mundig")
+        yield f"{picks} picks by 3 strategies of rows x {d}", n, commands
 
 
 def _vectors(settings: Settings) -> Iterator[tuple[str, int, dict[str, Work | None]]]:

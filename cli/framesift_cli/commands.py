@@ -18,13 +18,21 @@ from .options import (
     Isolate,
     Layout,
     LayoutName,
+    Metadata,
     Method,
     Mode,
+    NearDuplicates,
     Out,
     PictureCrop,
+    Predictions,
     Preprocess,
+    Preselected,
+    Queries,
     Quiet,
     RawVectors,
+    Relevant,
+    Root,
+    Scores,
     Scratch,
     ScratchBytes,
     Size,
@@ -36,6 +44,7 @@ from .options import (
     Threads,
     Timeout,
     Vectors,
+    by_tag,
 )
 from .progress import reporting
 from .showing import (
@@ -45,6 +54,7 @@ from .showing import (
     place,
     print_json,
     say,
+    show_plan,
     show_selection,
 )
 
@@ -118,6 +128,14 @@ def select(
             help="With --config: pass over frames below its minimum distance and go on, instead of stopping.",
         ),
     ] = False,
+    predictions: Predictions = None,
+    metadata: Metadata = None,
+    scores: Scores = None,
+    queries: Queries = None,
+    preselected: Preselected = None,
+    relevant_filenames: Relevant = None,
+    near_duplicates: NearDuplicates = None,
+    root: Root = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     start: Start = None,
     stop: Stop = None,
@@ -145,12 +163,36 @@ def select(
     threads: Threads = None,
     isolate: Isolate = None,
     timeout: Timeout = 300.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it will take: memory, disk and time.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
     """Choose frames and write them as pictures."""
     import framesift
 
+    if dry_run:
+        found = framesift.plan(
+            inputs,
+            n,
+            method=method.value,
+            per_source=per_source,
+            config=config,
+            size=size,
+            start=start,
+            stop=stop,
+            step=step,
+            crop=crop,
+            decode=decode.value,
+            color=color,
+            layout=layout.value,
+            context=context,
+            image_format=image_format.value,
+            device=device,
+            threads=threads,
+        )
+        return show_plan(found, as_json=as_json)
     with reporting(quiet=quiet) as progress:
         selection = framesift.extract(
             inputs,
@@ -170,6 +212,14 @@ def select(
             preprocess=preprocess,
             config=config,
             skip_near=skip_near,
+            predictions=predictions,
+            metadata=metadata,
+            scores=scores,
+            queries=by_tag(queries),
+            preselected=preselected or None,
+            relevant_filenames=relevant_filenames,
+            near_duplicates=near_duplicates,
+            root=root,
             size=size,
             start=start,
             stop=stop,

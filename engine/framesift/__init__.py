@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .outliers.choosing import Outliers, outliers
     from .outliers.extracting import count_outliers, extract_outliers
     from .pipeline import extract
+    from .planning import plan
     from .progress import Progress
     from .report.reporting import report
     from .selection.choice import select
@@ -69,6 +70,7 @@ __all__ = [
     "nearest",
     "open_index",
     "outliers",
+    "plan",
     "predictions",
     "principal_components",
     "product_greedy",
@@ -116,6 +118,7 @@ _MODULES = {
     "nearest": "selection.neighbours",
     "open_index": "index",
     "outliers": "outliers.choosing",
+    "plan": "planning",
     "principal_components": "features.components",
     "product_greedy": "selection.product",
     "read_selection": "selection.result",

@@ -35,6 +35,14 @@ def extract(
     preprocess: PathLike | Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | PathLike | None = None,
     skip_near: bool = False,
+    predictions: PathLike | None = None,
+    metadata: PathLike | None = None,
+    scores: PathLike | None = None,
+    queries: Any = None,
+    preselected: PathLike | Iterable[PathLike] | None = None,
+    relevant_filenames: PathLike | None = None,
+    near_duplicates: float | None = None,
+    root: PathLike | None = None,
     size: int = 64,
     start: str | float | Position | None = None,
     stop: str | float | Position | None = None,
@@ -60,8 +68,10 @@ def extract(
 
     The options are those of the three; see there, also for what they raise. *min_gap* is the layout's own by default:
     2 for ``"lightning-pose"``, so that no chosen frame is the next one's context. Options of all three are checked
-    before anything is decoded. *preprocess* is the *options* of `embed`, where *vectors* is the path of a model. With *config*, a selection configuration of LightlyOne, `lightly.select_frames`
-    chooses, and *n* and the options of `select` that it lacks are not used.
+    before anything is decoded. With *config*, a selection configuration of LightlyOne, `lightly.select_frames`
+    chooses, with all that is brought along for it, from *predictions* to *root* (by default the folder that is the
+    only input); *n* and the options of `select` that it lacks are not used. *preprocess* is the *options* of
+    `embed`, where *vectors* is the path of a model.
 
     Returns
     -------
@@ -82,11 +92,24 @@ def extract(
     check_choice(n, method, min_gap, seed, order)
     exclude = check_excluded(exclude)
     vectors = check_given(vectors, preprocess)
+    brought = {
+        "predictions": predictions,
+        "metadata": metadata,
+        "scores": scores,
+        "queries": queries,
+        "preselected": preselected,
+        "relevant_filenames": relevant_filenames,
+        "near_duplicates": near_duplicates,
+        "root": root,
+    }
     rules = None
     if config is not None:
-        from .lightly.frames import read_config, select_frames
+        from .lightly.frames import check_brought, read_config, select_frames
 
         rules = read_config(config)
+        inputs, brought = check_brought(inputs, rules, brought)
+    elif given := [name for name, value in brought.items() if value is not None]:
+        raise UsageError(f"{given[0]} is for a selection configuration: give config (--config) as well")
     with index(
         inputs,
         store,
@@ -130,6 +153,7 @@ def extract(
                 rules,
                 skip_near=skip_near,
                 exclude=exclude,
+                **brought,
                 keep_duplicates=keep_duplicates,
                 vectors=vectors,
                 normalize=normalize,

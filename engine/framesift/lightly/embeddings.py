@@ -8,13 +8,10 @@ import numpy as np
 from framesift_kernels import F32
 
 from ..errors import UsageError
-from ..features.framewise import PCA, THUMBNAILS, check_given, frame_vectors
 from ..features.models import OnnxModel
 from ..features.vectors import Vectors
 from ..index import Index
-from ..machine import load_kernels
 from ..predictions.objects import TaskPredictions
-from ..progress import ProgressCallback, silent
 from .config import Config
 from .inputs import Objects
 from .objects import boxes_of_auto_task, embed_objects
@@ -31,55 +28,31 @@ def predicted_object_tasks(rules: Config) -> list[str]:
     return [task for task in object_tasks(rules) if task not in automatic]
 
 
-def read_embeddings(
+def objects_of(
     index: Index,
     rules: Config,
     predictions: Mapping[str, TaskPredictions],
-    *,
-    vectors: Any = PCA,
-    normalize: bool = True,
-    seed: int = 0,
-    device: str = "cpu",
-    threads: int | None = None,
-    progress: ProgressCallback = silent,
-) -> tuple[dict[str, F32 | Objects], Any]:
-    """Embeddings by task, ``""`` for whole pictures, and what a selection says of where they come from.
+    model: OnnxModel | None,
+    how: Mapping[str, Any],
+) -> dict[str, Objects]:
+    """Embeddings of the objects of every task that strategies name.
 
     Parameters
     ----------
-    index
-        Of the frames.
-    rules
-        What is not named in it is not made.
     predictions
         Of the tasks of `predicted_object_tasks`, with boxes, of the rows of the index.
-    vectors
-        As for `framesift.select`, but that ``"thumbnails"`` are their principal components. Objects are embedded by the
-        model, if it is one, and else by small pictures of them: vectors that were brought along are of whole frames.
-    normalize, seed, device, threads, progress
-        As for `framesift.select`.
+    model
+        None: small pictures of the objects.
+    how
+        Options of `embed_objects`.
 
     Raises
     ------
     UsageError
-        A task has neither predictions nor is it an auto task; vectors do not go with the frames.
+        A task has neither predictions nor is it an auto task.
     """
-    given = check_given(PCA if isinstance(vectors, str) and vectors == THUMBNAILS else vectors)
-    how: dict[str, Any] = {
-        "normalize": normalize,
-        "seed": seed,
-        "device": device,
-        "threads": threads,
-        "progress": progress,
-    }
-    found: dict[str, F32 | Objects] = {}
-    said: Any = None
-    whole = any(e.input.type == "EMBEDDINGS" and not e.input.task for e in rules.strategies)
-    if whole or rules.remove_exact_duplicates:
-        rows, said = frame_vectors(index, given, load_kernels(device), **how)
-        found[""] = as_array(rows)
     automatic = {task["name"]: task for task in rules.auto_tasks}
-    model = given if isinstance(given, OnnxModel) else None
+    found = {}
     for name in object_tasks(rules):
         boxes: Any
         if name in automatic:
@@ -89,10 +62,10 @@ def read_embeddings(
         else:
             raise UsageError(
                 f"a strategy takes embeddings of the objects of task {name!r}, of which there are no predictions: give "
-                "their folder, or an auto task of that name"
+                "their folder (predictions=, --predictions), or an auto task of that name"
             )
         found[name] = embed_objects(index, boxes, model, **how)
-    return found, said
+    return found
 
 
 def as_array(vectors: Vectors) -> F32:
