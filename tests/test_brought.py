@@ -178,7 +178,7 @@ def test_names_are_those_of_the_worker(made: Any) -> None:
     assert row_names(made) == NAMES
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.data())
 def test_names_are_found_in_any_order_and_padding(data: Any) -> None:
     order = data.draw(st.permutations(range(N)))
@@ -277,7 +277,7 @@ def test_what_is_wrong_is_told_before_anything_is_decoded(
             extract(films, 5, tmp_path / "out", **options)  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(1, 6), st.integers(-37, 37), st.integers(0, 2**32))
 def test_unit_rows_have_unit_length(d: int, exponent: int, seed: int) -> None:
     x = (np.random.default_rng(seed).normal(size=(4, d)) + 0.01) * 10.0**exponent

@@ -26,7 +26,7 @@ OBJECTS = {"input": {"type": "EMBEDDINGS", "task": "cars"}, "strategy": {"type":
 # Picks -------------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(st.data())
 def test_picks_are_those_of_the_plain_procedure(data: Any) -> None:
     sizes = data.draw(st.lists(st.integers(0, 4), min_size=2, max_size=12))
@@ -92,7 +92,7 @@ def test_typicality_and_similarity_of_objects() -> None:
 # Boxes -------------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 6), st.integers(1, 6), st.integers(0, 4))
 def test_tiles_cover_the_picture(width: int, height: int, n_rows: int, n_cols: int, quarters: int) -> None:
     found = lightly.tiles(width, height, n_rows, n_cols, quarters / 4)
