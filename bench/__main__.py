@@ -2,7 +2,8 @@
 
 python -m bench [SUITE...] [--size tiny|small|full] [--device cpu|cuda] [--json] [--out DIR] [--into FILE]
 python -m bench report RESULTS [--html FILE]     the tables and the page of what was measured before
-python -m bench put RESULTS FILE...              its tables into markdown, between <!-- bench SUITE --> and <!-- end -->
+python -m bench put RESULTS FILE...              its tables into markdown, between <!-- bench SUITE --> and <!-- end -->,
+                                                 or one of them: <!-- bench SUITE: TABLE -->
 python -m bench compare A B                      what got slower or bigger; each FILE or FILE@COMMIT
 python -m bench history RESULTS... [--html FILE] every suite over commits
 """

@@ -73,6 +73,12 @@ def screen(width: int, height: int, n_frames: int) -> Path:
     return _encoded(path, _screens(width, height, n_frames, path), width, height, _H264, 250)
 
 
+def tour(width: int, height: int, n_frames: int) -> Path:
+    """A camera before six landscapes: it stands still, where frames repeat exactly, then pans, then cuts. H.264; cached."""
+    path = CACHE / f"tour-{width}x{height}-{n_frames}.mp4"
+    return _encoded(path, _pans(width, height, n_frames), width, height, _H264, 250)
+
+
 def short(n_clips: int, n_frames: int = 30) -> Path:
     """A folder of many short clips of 320x240, each a scene of its own; cached."""
     folder = CACHE / f"short-{n_clips}x{n_frames}"
@@ -189,6 +195,37 @@ def _page(rng: np.random.Generator, width: int, height: int) -> U8:
             np.kron(letters, np.ones((10, 4), bool)) & (rng.random((10, letters.size * 4)) < 0.6), ink, ground
         )
     return picture
+
+
+def _pans(width: int, height: int, n_frames: int) -> Iterator[U8]:
+    """Six scenes: still for a quarter of each, then a pan that begins slowly and ends fast."""
+    rng = np.random.default_rng(5)
+    grain = _sensor(rng, width, height)
+    n_scenes = 6
+    for scene in range(n_scenes):
+        land = _landscape(rng, 2 * width, height + height // 4)
+        first, last = scene * n_frames // n_scenes, (scene + 1) * n_frames // n_scenes
+        still = (last - first) // 4
+        noise = next(grain)
+        for number in range(last - first):
+            moment = max(0, number - still) / max(1, last - first - still)
+            x, y = int(moment**4 * width * (0.3 + 0.1 * scene)), int(moment**4 * height / 4)
+            noise = noise if number < still else next(grain)
+            yield np.clip(land[y : y + height, x : x + width] + noise, 16, 235).astype(np.uint8)
+
+
+def _landscape(rng: np.random.Generator, width: int, height: int) -> npt.NDArray[np.int16]:
+    """Fields of grey, coarse and fine, as photographs have more of the coarse."""
+    picture = np.zeros((height, width))
+    for cells, strength in ((4, 60.0), (16, 30.0), (64, 15.0), (256, 8.0)):
+        field = rng.normal(size=(cells * height // width + 2, cells + 2))
+        rows, columns = np.linspace(0, field.shape[0] - 1.01, height), np.linspace(0, cells + 0.99, width)
+        top, left = rows.astype(int), columns.astype(int)
+        below, right = (rows - top)[:, None], (columns - left)[None]
+        upper = field[top][:, left] * (1 - right) + field[top][:, left + 1] * right
+        lower = field[top + 1][:, left] * (1 - right) + field[top + 1][:, left + 1] * right
+        picture += strength * (upper * (1 - below) + lower * below)
+    return np.clip(picture + 120, 16, 235).astype(np.int16)
 
 
 def repeated(path: Path, times: int) -> Path:

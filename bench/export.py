@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 import framesift
-from framesift.export.pictures import read_timeline
 from framesift.files import write_json
+from framesift.ingest.pictures import read_timeline
 from framesift.sources import find_sources, fingerprint
 
 from . import clips

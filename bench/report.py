@@ -8,7 +8,7 @@ from typing import Any
 from . import plots, scale, suites
 from .record import OURS
 from .results import Result, by, middle_of
-from .tables import cell, columns
+from .tables import cell, columns, parts
 
 Row = dict[str, Any]
 
@@ -139,7 +139,10 @@ def _section(run: Result) -> str:
     said = "".join(f"<p>{_code(html.escape(text))}</p>" for text in columns_said)
     noted = f"<details><summary>what the columns say</summary>{said}</details>" if said else ""
     what = html.escape(intro.partition(": ")[2] or intro)
-    table = _table(shown)
+    table = "".join(
+        (f"<h3>{html.escape(name)}</h3>" if name else "") + _table(part)
+        for name, part in parts(shown).items()
+    )
     cut = f'<p class="cut">{html.escape(run.cut)}</p>' if run.cut else ""
     drawn = f"<figure>{figures}</figure>" if figures else ""
     return f'<h2>{run.suite}</h2><p class="dim">{what}</p>{drawn}{table}{cut}{noted}'

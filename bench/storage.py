@@ -1,4 +1,5 @@
-"""Suite ``storage``: bytes a frame of the store, by array, beside dumps of all frames and the video itself."""
+"""Suite ``storage``: bytes a frame of the store, by array, beside dumps of all frames and the video itself; and the
+experiment of LightlyOne's documentation."""
 
 import tempfile
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from numcodecs import LZ4, Blosc, Zstd
 
 import framesift
 
-from . import clips
+from . import clips, experiment
 from .peers import ffmpeg
 from .record import journal, shared
 from .record import measure as measure_process
@@ -44,15 +45,16 @@ def measure(settings: Settings) -> list[Row]:
             {"clip": path.name, "codec": codec, "what": what, "n_frames": n_frames, "stored_bytes": n_bytes}
             for what, n_bytes in sizes.items()
         ]
-    return found
+    return [*found, *experiment.measure(settings.size)]
 
 
 def material(size: str) -> list[Path]:
     """A clip of every codec, of 1080p with noise and of a screen; and the real ones."""
+    tour = experiment.clip(size)
     if size == "tiny":
-        return [clips.noisy(320, 180, 60)]
+        return [clips.noisy(320, 180, 60), tour]
     coded = [clips.coded(codec, 1280, 720, 200) for codec in clips.CODECS]
-    return [clips.noisy(1920, 1080, 300), clips.screen(1280, 720, 300), *coded, *clips.real()]
+    return [clips.noisy(1920, 1080, 300), clips.screen(1280, 720, 300), tour, *coded, *clips.real()]
 
 
 def rows(measurements: list[Row]) -> list[Row]:
@@ -64,9 +66,22 @@ def rows(measurements: list[Row]) -> list[Row]:
     such a dump; ``no store`` the same without the store, which is the 70.84 of "Extract Diverse Video Frames" in the
     documentation of Lightly (https://docs.lightly.ai), on this clip. Rows at the end: what the arrays of all clips
     would take by other codecs.
+
+    The two tables below are those of that page, with ours beside them: distances between all 475 frames of a video and
+    between 99 of them, evenly spaced (``ffmpeg``: fps=5 there, ``uniform`` here), at random, and by k-center
+    (``coreset``), measured on the vectors that k-center chooses by; and what all frames would take as pictures.
     """
-    shown = [_row(clip, found) for (clip,), found in by(measurements, "clip").items()]
-    return [*shown, *_by_codec(measurements)]
+    clips_found = by(measurements, "clip")
+    shown = [_row(clip, found) for (clip,), found in clips_found.items()]
+    toured = next((found for (clip,), found in clips_found.items() if clip.startswith("tour-")), [])
+    return [*shown, *_by_codec(measurements), *experiment.rows(measurements, _totals(toured))]
+
+
+def _totals(found: list[Row]) -> dict[str, int]:
+    """Bytes of the video, of its store, and of all its frames as pictures."""
+    sizes = {row["what"]: row["stored_bytes"] for row in found}
+    store = sum(n_bytes for what, n_bytes in sizes.items() if what.startswith(_STORE))
+    return {"store": store, **{name: sizes[name] for name in ("video", "PNG", "JPEG") if name in sizes}}
 
 
 def _row(clip: str, found: list[Row]) -> Row:
@@ -98,7 +113,7 @@ def _by_codec(measurements: list[Row]) -> list[Row]:
     """Thumbnails and statistics of all clips together, by codec."""
     shown = []
     for name in _CODECS:
-        found = [row for row in measurements if row["what"].endswith(f", {name}")]
+        found = [row for row in measurements if row.get("what", "").endswith(f", {name}")]
         n_frames = sum(row["n_frames"] for row in found if row["what"].startswith("thumbnails"))
         sums = {
             array: round(

@@ -1,5 +1,6 @@
 """Tables on the terminal and in markdown."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,19 @@ END = "<!-- end -->"
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Rows as aligned text, a column for every key that one of them has."""
+    """Rows as aligned text, a column for every key that one of them has; rows of another ``table`` in one of its own."""
+    return "\n\n".join((f"{name}\n\n" if name else "") + _table(part) for name, part in parts(rows).items())
+
+
+def parts(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Rows by the name of the table that they are of; ``""`` where they do not say."""
+    found: dict[str, list[dict[str, Any]]] = {} if rows else {"": []}
+    for row in rows:
+        found.setdefault(row.get("table", ""), []).append({k: v for k, v in row.items() if k != "table"})
+    return found
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "(nothing)"
     names = columns(rows)
@@ -38,13 +51,18 @@ def cell(value: Any) -> str:
 def put(path: Path, suite: str, title: str, rows: list[dict[str, Any]], cut: str = "") -> bool:
     """Replace what stands in *path* between ``<!-- bench SUITE -->`` and ``<!-- end -->``; False if nothing does.
 
-    *cut* comes after the table.
+    Between ``<!-- bench SUITE: TABLE -->`` and the end goes the table of that name alone, and none that has a name
+    between the others. *cut* comes after the table.
     """
-    begin = f"<!-- bench {suite} -->"
-    before, _, rest = path.read_text().partition(begin)
-    _, found, after = rest.partition(END)
-    if not found:
-        return False
+    text, found = path.read_text(), parts(rows)
+    mark = re.compile(rf"<!-- bench {re.escape(suite)}(?:: ([^>]*?))? -->.*?{re.escape(END)}", re.DOTALL)
     said = f"\n{cut}\n" if cut else ""
-    path.write_text(f"{before}{begin}\n{title}\n\n```\n{table(rows)}\n```\n{said}{END}{after}")
-    return True
+
+    def filled(match: re.Match[str]) -> str:
+        begin = match[0].partition("-->")[0] + "-->"
+        return f"{begin}\n{title}\n\n```\n{table(found.get(match[1] or '', []))}\n```\n{said}{END}"
+
+    changed, n = mark.subn(filled, text)
+    if n:
+        path.write_text(changed)
+    return n > 0

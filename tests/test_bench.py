@@ -605,6 +605,14 @@ def test_one_suite_from_command_line_to_comparison(
     readme.write_text("<!-- bench storage -->\n<!-- end -->\n")
     __main__.main(["put", str(tmp_path / "results.jsonl"), str(readme)])
     assert "python -m bench storage --size tiny" in readme.read_text()
+    assert "L2 Distance" not in readme.read_text()
+    readme.write_text(
+        "<!-- bench storage: distances -->\nold\n<!-- end -->\n<!-- bench storage: dumps --><!-- end -->"
+    )
+    __main__.main(["put", str(tmp_path / "results.jsonl"), str(readme)])
+    assert all(text in readme.read_text() for text in ("L2 Distance (Min)", "0.2353", "70.84x", "ours, JPEG"))
+    assert "thumbnails" not in readme.read_text()
+    assert "old" not in readme.read_text()
     with pytest.raises(SystemExit):
         __main__.main(["nonsense"])
 

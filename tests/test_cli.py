@@ -85,6 +85,9 @@ SELECT_DEFAULTS = {
     "prefer_sharp": 0.0,
     "predictions": None,
     "hard": 0.5,
+    "vectors": "thumbnails",
+    "normalize": True,
+    "preprocess": None,
     "config": None,
     "skip_near": False,
     "metadata": None,
@@ -180,7 +183,8 @@ INDEX_DEFAULTS = {
         ),
         (
             "a.mp4 --out o --layout lightning-pose --context 1 --image-format jpeg --picture-crop 0,9,0,9 "
-            "--at-most --keep-duplicates --device cpu --config c.json --skip-near --report",
+            "--at-most --keep-duplicates --device cpu --config c.json --skip-near --report "
+            "--vectors m.onnx --preprocess p.json --raw-vectors",
             ["a.mp4"],
             20,
             "o",
@@ -194,6 +198,9 @@ INDEX_DEFAULTS = {
                 "config": Path("c.json"),
                 "skip_near": True,
                 "report": True,
+                "vectors": "m.onnx",
+                "preprocess": Path("p.json"),
+                "normalize": False,
             },
         ),
         (

@@ -11,7 +11,7 @@ from PIL import Image
 
 from clips import CLIPS, decode, make_clip
 from framesift import extract
-from framesift.export.pictures import picture
+from framesift.ingest.pictures import picture
 from framesift.video.planes import Converter
 from real import video
 

@@ -52,7 +52,8 @@ def imports_of(path: Path) -> set[str]:
 
 def test_what_is_imported_is_declared_or_ships_with_what_is(project: dict) -> None:
     declared = {d.split(">")[0].strip().replace("-", "_") for d in project["project"]["dependencies"]}
-    declared |= {"obstore", "h5py", "yaml", "pandas", "tables"}  # of extras, imported where they are needed
+    # Of extras, imported where they are needed.
+    declared |= {"obstore", "onnxruntime", "pyarrow", "h5py", "yaml", "pandas", "tables"}
     names = declared - {"pillow", "scikit_learn"} | {"PIL", "sklearn", *PACKAGES}
     with_them = {"threadpoolctl", "llvmlite", "typing_extensions"}
     for package, room in PACKAGES.items():

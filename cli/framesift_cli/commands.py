@@ -28,9 +28,11 @@ from .options import (
     Out,
     PictureCrop,
     PreferSharp,
+    Preprocess,
     Preselected,
     Queries,
     Quiet,
+    RawVectors,
     Relevant,
     Root,
     Scores,
@@ -44,6 +46,7 @@ from .options import (
     Stream,
     Threads,
     Timeout,
+    Vectors,
     by_tag,
 )
 from .progress import reporting
@@ -112,6 +115,9 @@ def select(
         float,
         typer.Option(metavar="SHARE", help="With --predictions: that share; the rest is of all frames."),
     ] = 0.5,
+    vectors: Vectors = "thumbnails",
+    preprocess: Preprocess = None,
+    raw_vectors: RawVectors = False,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -210,6 +216,9 @@ def select(
             prefer_sharp=prefer_sharp,
             predictions=predictions or None,
             hard=hard,
+            vectors=vectors,
+            normalize=not raw_vectors,
+            preprocess=preprocess,
             config=config,
             skip_near=skip_near,
             metadata=metadata,

@@ -97,6 +97,25 @@ Mode = Annotated[
 Color = Annotated[
     bool, typer.Option("--color", help="Tell frames apart by their colours too, not by brightness alone.")
 ]
+Vectors = Annotated[
+    str,
+    typer.Option(
+        metavar="thumbnails|pca|FILE",
+        help="What frames are compared by: thumbnails, their principal components, a model (.onnx), or vectors of your "
+        "own (.npy, .npz, .parquet, LightlyOne's .csv, a folder of zarr's).",
+    ),
+]
+Preprocess = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="JSON that says what a model (--vectors X.onnx) is to be given: size, mean, std and so on; X.json or "
+        "preprocessor_config.json beside it by default.",
+    ),
+]
+RawVectors = Annotated[
+    bool, typer.Option("--raw-vectors", help="Take vectors as they are, not brought to unit length.")
+]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Read what is elsewhere by ranges, without a copy in scratch space.")
 ]

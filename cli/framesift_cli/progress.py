@@ -13,6 +13,7 @@ _LINE_EVERY_S = 30.0
 _VERBS = {
     "download": "Fetching",
     "index": "Indexing",
+    "embed": "Embedding",
     "select": "Selecting",
     "export": "Writing",
     "upload": "Sending",
@@ -25,6 +26,7 @@ _VERBS = {
 _UNITS = {
     "download": "MB",
     "index": "frames",
+    "embed": "vectors",
     "select": "sources",
     "export": "pictures",
     "upload": "MB",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .export.lists import write_lists
     from .export.sleap import write_suggestions
     from .features.components import PrincipalComponents, principal_components
+    from .features.embedding import Embedding, embed
+    from .features.models import OnnxModel
     from .index import Index, index, open_index
     from .inspection import describe, describe_store, verify
     from .outliers.choosing import Outliers, outliers
@@ -42,8 +44,10 @@ __all__ = [
     "Diversity",
     "Drawn",
     "DuplicateGroups",
+    "Embedding",
     "Index",
     "KMeans",
+    "OnnxModel",
     "Outliers",
     "PrincipalComponents",
     "Progress",
@@ -57,6 +61,7 @@ __all__ = [
     "deeplabcut",
     "describe",
     "describe_store",
+    "embed",
     "export",
     "extract",
     "extract_outliers",
@@ -94,8 +99,10 @@ _MODULES = {
     "Diversity": "selection.objectives",
     "Drawn": "drawing.drawn",
     "DuplicateGroups": "selection.duplicates",
+    "Embedding": "features.embedding",
     "Index": "index",
     "KMeans": "selection.kmeans",
+    "OnnxModel": "features.models",
     "Outliers": "outliers.choosing",
     "PrincipalComponents": "features.components",
     "Progress": "progress",
@@ -108,6 +115,7 @@ _MODULES = {
     "coverage": "selection.coverage",
     "describe": "inspection",
     "describe_store": "inspection",
+    "embed": "features.embedding",
     "export": "export.exporting",
     "extract": "pipeline",
     "extract_outliers": "outliers.extracting",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import IntegrityError, NothingUsableError, SourceError
+from .features.stored import check_vectors
 from .files import write_json
 from .index import PathLike
 from .ingest.images import open_image, open_images
@@ -155,6 +156,7 @@ def verify(path: PathLike, *, progress: ProgressCallback = silent) -> dict[str, 
         for source_id, record in records.items():
             try:
                 store.reader(source_id).check()
+                check_vectors(store, record)
             except IntegrityError as e:
                 damaged.append(str(e))
             done += record.n_rows

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import UsageError
 from .evenly import choose_evenly
 from .export.exporting import LAYOUTS, check_export, export
+from .features.framewise import check_given
 from .index import Index, PathLike, index_options, make_index
 from .ingest.job import Even
 from .positions import Position
@@ -42,6 +43,9 @@ def extract(
     prefer_sharp: float = 0.0,
     predictions: "Predictions | None" = None,
     hard: float = 0.5,
+    vectors: Any = "thumbnails",
+    normalize: bool = True,
+    preprocess: PathLike | Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | PathLike | None = None,
     skip_near: bool = False,
     metadata: PathLike | None = None,
@@ -78,7 +82,8 @@ def extract(
     2 for ``"lightning-pose"``, so that no chosen frame is the next one's context. Options of all three are checked
     before anything is decoded. With *config*, a selection configuration of LightlyOne, `lightly.select_frames`
     chooses, with all that is brought along for it, from *predictions* to *root* (by default the folder that is the
-    only input); *n* and the options of `select` that it lacks are not used.
+    only input); *n* and the options of `select` that it lacks are not used. *preprocess* is the *options* of
+    `embed`, where *vectors* is the path of a model.
 
     ``"uniform"`` of one video, or of each, chooses the same frames without decoding all: it decodes those in the
     middle of each part from their keyframes, and frames around one that is black or a copy of another chosen one.
@@ -116,6 +121,7 @@ def extract(
     check_limits(n, min_per_source, max_per_source, per_source=per_source)
     check_shares(prefer_sharp, hard)
     exclude = check_excluded(exclude)
+    vectors = check_given(vectors, preprocess)
     brought: dict[str, Any] = {
         "metadata": metadata,
         "scores": scores,
@@ -161,8 +167,11 @@ def extract(
                 exclude=exclude,
                 **brought,
                 keep_duplicates=keep_duplicates,
+                vectors=vectors,
+                normalize=normalize,
                 seed=seed,
                 device=device,
+                threads=threads,
                 progress=progress,
             )
         return select(
@@ -182,14 +191,17 @@ def extract(
             prefer_sharp=prefer_sharp,
             predictions=predictions,
             hard=hard,
+            vectors=vectors,
+            normalize=normalize,
             device=device,
+            threads=threads,
             progress=progress,
         )
 
     is_alone = per_source or (isinstance(inputs, str | os.PathLike) and os.path.isfile(inputs))
     is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
     needs_all = store is not None or color or report or bool(exclude) or foreground or prefer_sharp
-    needs_all = needs_all or predictions is not None
+    needs_all = needs_all or predictions is not None or vectors != "thumbnails"
     found = choose_evenly(make, choose, n) if is_even and not needs_all else None
     made, selection = found or (make(), None)
     with made:

@@ -10,7 +10,17 @@ class Progress:
     """A step of long work."""
 
     stage: Literal[
-        "download", "index", "select", "export", "upload", "verify", "report", "read", "write", "draw"
+        "download",
+        "index",
+        "embed",
+        "select",
+        "export",
+        "upload",
+        "verify",
+        "report",
+        "read",
+        "write",
+        "draw",
     ]
     done: int
     """Frames (pictures for the export, bytes for downloads and uploads, files of predictions) done so far."""

@@ -17,6 +17,7 @@ from framesift_kernels import Kernels
 
 from ..errors import NothingUsableError, SourceError, UsageError
 from ..files import disk_errors, write_atomically, write_json
+from ..ingest.pictures import Timeline, VideoPictures, open_source, read_timeline, split, write_images
 from ..ingest.pool import Pool, Task
 from ..machine import count_threads, load_kernels, peak_rss_bytes
 from ..measure import Crop
@@ -34,7 +35,6 @@ from .deeplabcut import DEEPLABCUT
 from .images import IMAGES
 from .layout import Layout
 from .lightning_pose import LIGHTNING_POSE
-from .pictures import Timeline, VideoPictures, open_source, read_timeline, split, write_images
 
 if TYPE_CHECKING:
     from ..report.measuring import Measured

@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .inputs import Objects
 from .selecting import select
 
 if TYPE_CHECKING:
     from ..export.worker import write_outputs
     from .frames import select_frames
+    from .objects import embed_objects, tiles
 
-__all__ = ["select", "select_frames", "write_outputs"]
+__all__ = ["Objects", "embed_objects", "select", "select_frames", "tiles", "write_outputs"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +19,10 @@ def __getattr__(name: str) -> Any:
         from .frames import select_frames
 
         return select_frames
+    if name in ("embed_objects", "tiles"):
+        from . import objects
+
+        return getattr(objects, name)
     if name == "write_outputs":
         from ..export.worker import write_outputs
 

@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from ..errors import SourceError, UsageError
 from ..index import Index
+from ..predictions.objects import TaskPredictions
 from ..progress import ProgressCallback
 from .config import Config
+from .embeddings import predicted_object_tasks
 from .names import find_beside, roots_of
 
 PathLike = str | os.PathLike[str]
@@ -42,6 +44,11 @@ class Brought:
     """Frames as near as this to an earlier one are left out."""
     root: str | None = None
     """Folder that names are relative to."""
+    vectors: Any = "pca"
+    """See `framesift.select`."""
+    normalize: bool = True
+    threads: int | None = None
+    """Of a model."""
 
 
 def read_predictions(
@@ -93,6 +100,32 @@ def read_predictions(
         for fault in task.set_aside
     ]
     return for_select(read.values()), faults
+
+
+def read_objects(
+    rules: Config,
+    brought: Brought,
+    made: Index,
+    names: Callable[[str | None], Sequence[str]],
+    progress: ProgressCallback,
+) -> tuple[dict[str, TaskPredictions], list[str]]:
+    """The predictions, with boxes, of the tasks whose objects strategies take the embeddings of, of the rows of *made*."""
+    from ..predictions.lightly.reading import read_lightly
+
+    tasks = predicted_object_tasks(rules)
+    folder = (brought.predictions or find_beside(made, brought.root, "predictions")) if tasks else None
+    if folder is None:
+        return {}, []
+    for root in roots_of(made, brought.root, folder):
+        read = read_lightly(folder, tasks, files=names(root)[: made.n_rows], progress=progress)
+        if not all(task.missing.all() for task in read.values()):
+            break
+    faults = [
+        f"{Path(folder) / name / fault.file}\0{fault}"
+        for name, task in read.items()
+        for fault in task.set_aside
+    ]
+    return read, faults
 
 
 def read_metadata(

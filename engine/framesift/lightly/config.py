@@ -79,6 +79,8 @@ class Config:
     """Samples in all, preselected ones among them; None: as many as *proportion_samples* says, or all."""
     proportion_samples: float | None
     strategies: tuple[Entry, ...]
+    auto_tasks: tuple[dict[str, Any], ...] = ()
+    """Tasks whose boxes need no predictions: of each ``type``, ``name``, and of a TILING its grid."""
     path_regex: str | None = None
     """Its named groups, found in the name of a sample, are metadata."""
     remove_exact_duplicates: bool | None = None
@@ -136,6 +138,7 @@ def parse_selection(config: Any, where: str) -> Config:
         n_samples=None if n_samples == -1 else n_samples,
         proportion_samples=found.get("proportion_samples"),
         strategies=found["strategies"],
+        auto_tasks=found.get("auto_tasks", ()),
         path_regex=found.get("lightly_path_regex"),
         **worker.shape_of(found),
     )
@@ -294,15 +297,20 @@ def _with_type(value: Any, where: str, checks: Mapping[str, Check]) -> dict[str,
 
 
 def _auto_task(value: Any, where: str) -> dict[str, Any]:
-    """Tasks that the worker makes boxes of; their embeddings are to be given under their names."""
+    """A task whose boxes are made without predictions: tiles, or the middle of the picture."""
     checks = {
         "type": one_of(("CROP", "TILING")),
         "name": text(_TASK, "the name of a task"),
         "num_rows": integer(1),
         "num_cols": integer(1),
-        "overlap": number(0.0),
+        "overlap": number(0.0, 1.0),
     }
-    return _with_type(value, where, checks)
+    found = _with_type(value, where, checks)
+    needed = ("name", "num_rows", "num_cols") if found["type"] == "TILING" else ("name",)
+    for name in needed:
+        if name not in found:
+            raise UsageError(f"{where}: option '{name}' is missing")
+    return found
 
 
 def _regex(value: Any, where: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NotEnoughFramesError, UsageError
+from ..features.framewise import PCA, THUMBNAILS, check_given
 from ..index import Index, PathLike
 from ..progress import Progress, ProgressCallback, silent
 from ..selection.choice import frames_of, new_selection
@@ -48,14 +49,18 @@ def select_frames(
     relevant_filenames: PathLike | None = None,
     near_duplicates: float | None = None,
     root: PathLike | None = None,
+    vectors: Any = PCA,
+    normalize: bool = True,
     seed: int = 0,
     device: str = "cpu",
+    threads: int | None = None,
     progress: ProgressCallback = silent,
 ) -> Selection:
     """Choose frames of all sources of an index by a selection configuration, as LightlyOne's worker does.
 
-    Embeddings are the first 128 principal components of the thumbnails, of unit length, so that distances lie
-    between 0 and 2. Frames that could not be decoded, black frames and all but the first of exact duplicates are
+    Embeddings are by default the first 128 principal components of the thumbnails, of unit length, so that distances
+    lie between 0 and 2. Those of a task are of its objects: of what the predicted boxes hold, or of the tiles of an
+    auto task. Frames that could not be decoded, black frames and all but the first of exact duplicates are
     never chosen.
 
     Parameters
@@ -94,8 +99,13 @@ def select_frames(
         Leave out frames whose embedding is as near as this, from 0 to 2, to that of an earlier frame.
     root
         Folder that names are relative to; by default the one that all sources have in common.
+    vectors, normalize
+        As for `framesift.select`, but that ``"thumbnails"`` are their principal components. With frames of other inputs
+        (*preselected*, pictures as *queries*) only these.
     seed
         Of the principal components.
+    threads
+        Of models and of decoding for them.
 
     Raises
     ------
@@ -125,6 +135,9 @@ def select_frames(
         relevant=relevant_filenames,
         near_distance=check_near(near_duplicates),
         root=None if root is None else os.path.abspath(root),
+        vectors=check_given(PCA if isinstance(vectors, str) and vectors == THUMBNAILS else vectors),
+        normalize=normalize,
+        threads=threads,
     )
     progress(Progress(stage="select", done=0, total=1, source=index.records[0].name))
     excluded = read_excluded(exclude, index)
@@ -154,6 +167,7 @@ def select_frames(
         "keep_duplicates": keep_duplicates,
         **({"preselected_frames": before} if before else {}),
         **_recorded(brought),
+        **({} if ready.said in (None, PCA) else {"vectors": ready.said, "normalize": normalize}),
         **({"ignored": list(rules.ignored)} if rules.ignored else {}),
         "device": device,
         "index": index.records[0].options,

@@ -14,6 +14,30 @@ Column = npt.NDArray[Any]
 F64Array = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Objects:
+    """Embeddings of the objects of n pictures: of each several, or none."""
+
+    x: Any
+    """(m, d) vectors of all objects, picture by picture."""
+    offsets: npt.ArrayLike
+    """(n + 1,) where those of each picture begin and end."""
+
+    def __len__(self) -> int:
+        return len(np.asarray(self.offsets)) - 1
+
+    def each(self, values: npt.NDArray[Any], how: str) -> npt.NDArray[np.float64]:
+        """(n,) the ``"mean"`` or ``"max"`` of what the objects of each picture have, 0 where there is none."""
+        sizes = np.diff(np.asarray(self.offsets))
+        picture = np.repeat(np.arange(len(sizes)), sizes)
+        found = np.zeros(len(sizes))
+        if how == "max":
+            np.maximum.at(found, picture, values)
+            return found
+        np.divide(np.bincount(picture, values, len(sizes)), sizes, out=found, where=sizes > 0)
+        return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
     """Embeddings, scores, metadata and predictions, as `select` is given them."""
@@ -64,7 +88,7 @@ class Data:
     @property
     def pictures(self) -> Any:
         """(n, d) vectors of whole pictures, or the first there are."""
-        found = _by_task(self.embeddings)
+        found = {task: x for task, x in _by_task(self.embeddings).items() if not isinstance(x, Objects)}
         return found.get("", next(iter(found.values()), None))
 
     def embedding(self, entry: Entry) -> Any:

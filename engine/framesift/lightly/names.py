@@ -27,8 +27,8 @@ def sample_names(index: Index, root: PathLike | None = None) -> list[str]:
 
 
 def _of_source(index: Index, at: int, root: str) -> list[str]:
-    from ..export.pictures import open_source
     from ..ingest.images import open_images
+    from ..ingest.pictures import open_source
 
     record, reader = index.records[at], index.reader(at)
     frames = reader.frames().tolist()

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from framesift_kernels import F32, I64
 
 from ..errors import UsageError
+from ..features.framewise import COMPONENTS, PCA, frame_vectors
+from ..features.models import OnnxModel
 from ..features.pca import pca
 from ..features.pixels import Pixels
 from ..index import Index
@@ -20,15 +22,15 @@ from ..selection.candidates import Candidates, gather
 from ..selection.choice import _rows_of
 from ..selection.duplicates import near_duplicates
 from ..store import STATISTICS
-from .brought import Brought, read_metadata, read_predictions, read_table
+from .brought import Brought, read_metadata, read_objects, read_predictions, read_table
 from .config import Config
 from .datapool import Datapool, Joined, index_queries, read_pool
+from .embeddings import as_array, object_tasks, objects_of
 from .inputs import Data
 from .names import common_folder, sample_names, source_names
 from .quality import MEASURED, QUALITY, corruptness, quality, statistic
 from .relevant import locate, read_relevant
 
-COMPONENTS = 128
 _ROWS = 16_384
 Bools = npt.NDArray[np.bool_]
 Column = npt.NDArray[Any]
@@ -58,6 +60,8 @@ class Prepared:
     """Files that could not be used, and why."""
     n_pools: int = 0
     """Inputs that only what was selected before is of."""
+    said: Any = None
+    """Where vectors come from that are no principal components."""
     _names: dict[str | None, list[str]] = field(default_factory=dict)
     _vectors: F32 | None = None
 
@@ -82,9 +86,53 @@ class Prepared:
     @property
     def vectors(self) -> F32:
         """(rows, d) embeddings of all of *joined*: its components, of unit length if they are to be."""
-        if self._vectors is None:
-            self._vectors = of_unit_length(self.components) if self.rules.normalize else self.components
+        if self._vectors is None and isinstance(self.brought.vectors, str) and self.brought.vectors == PCA:
+            self._vectors = of_unit_length(self.components) if self.normalize else self.components
+        elif self._vectors is None:
+            self._check_alone("vectors of one's own or by a model")
+            found, self.said = frame_vectors(
+                self.made, self.brought.vectors, load_kernels(self.device), **self._how(silent)
+            )
+            self._vectors = as_array(found)
+        assert self._vectors is not None
         return self._vectors
+
+    @property
+    def normalize(self) -> bool:
+        """Vectors are brought to unit length."""
+        return self.rules.normalize and self.brought.normalize
+
+    def _check_alone(self, what: str) -> None:
+        if self.joined is not self.made:
+            raise UsageError(
+                f"{what} are of the frames of the input, and there are frames of other inputs (preselected, or pictures as "
+                "queries): leave one out"
+            )
+
+    def _how(self, progress: ProgressCallback) -> dict[str, Any]:
+        return {
+            "normalize": self.normalize,
+            "seed": self.seed,
+            "device": self.device,
+            "threads": self.brought.threads,
+            "progress": progress,
+        }
+
+    def _embeddings(self, progress: ProgressCallback) -> dict[str, Any] | None:
+        """By task, ``""`` those of whole pictures: what strategies need."""
+        entries = [e.input for e in self.rules.strategies if e.input.type == "EMBEDDINGS"]
+        found: dict[str, Any] = {}
+        if any(not given.task for given in entries):
+            found[""] = self.vectors[: len(self.candidates)]
+        if object_tasks(self.rules):
+            self._check_alone("embeddings of objects")
+            if self.rules.sequence_length > 1:
+                raise UsageError("embeddings of objects are of frames: leave selected_sequence_length out")
+            predicted, faults = read_objects(self.rules, self.brought, self.made, self.names, progress)
+            self.faults += faults
+            model = self.brought.vectors if isinstance(self.brought.vectors, OnnxModel) else None
+            found |= objects_of(self.made, self.rules, predicted, model, self._how(progress))
+        return found or None
 
     def data(self, progress: ProgressCallback = silent) -> Data:
         """What the strategies' inputs name, a row a candidate."""
@@ -95,9 +143,9 @@ class Prepared:
         if self.brought.scores is not None:
             table = read_table(self.brought.scores, self.names(self.brought.root)[: self.n])
             scores = scores | {name: self._padded(column) for name, column in table.items()}
-        needed = any(e.input.type == "EMBEDDINGS" for e in self.rules.strategies)
+        needed = any(e.input.type == "EMBEDDINGS" and not e.input.task for e in self.rules.strategies)
         return Data(
-            embeddings=self.vectors[: len(self.candidates)] if needed else None,
+            embeddings=self._embeddings(progress),
             queries=self._query_vectors() if needed else None,
             scores=scores,
             metadata=metadata,

@@ -14,7 +14,7 @@ from ..selection.neighbours import similarity, typicality
 from ..selection.objectives import Balance, Diversity, Objective, Weights
 from ..selection.product import product_greedy
 from .config import Config, Entry, parse
-from .inputs import Data
+from .inputs import Data, Objects
 
 _NEIGHBOURS = 20
 """Of TYPICALITY, where the configuration does not say."""
@@ -51,9 +51,12 @@ def select(
     config
         In snake or camel case. Also the options that the worker had before there were strategies (``method``,
         ``stopping_condition``, ``remove_exact_duplicates``).
-    embeddings : (n, d) array, or {task: (n, d) array}
+    embeddings : (n, d) array, or {task: (n, d) array or Objects}
         As they are: normalise them to unit length where the configuration's distances are meant so, as the worker
-        does. By task where inputs name one; ``""`` are those of whole pictures.
+        does. By task where inputs name one; ``""`` are those of whole pictures. A task of objects has `Objects`, of each
+        sample several embeddings or none: the DIVERSITY of a sample is that of its farthest object, its TYPICALITY the
+        mean and its SIMILARITY the greatest of its objects; a sample without objects is picked last. For auto tasks give
+        those of the tiles, see `embed_objects`.
     scores : {name: (n,)} or {task: {name: (n,)}}
         A name may be ``"task/name"``.
     metadata : {key: (n,)}
@@ -156,7 +159,7 @@ def _allowed(rules: Config, data: Data, n: int) -> npt.NDArray[np.bool_]:
             assert entry.strategy.threshold is not None
             meets = _OPERATIONS[entry.strategy.operation]
             allowed &= meets(data.numbers(entry), entry.strategy.threshold)
-    if rules.remove_exact_duplicates and data.embeddings is not None and n:
+    if rules.remove_exact_duplicates and data.pictures is not None and n:
         groups = near_duplicates(data.pictures, 0.0)
         allowed &= groups.leaders[groups.labels] == np.arange(n)
     return allowed
@@ -167,13 +170,15 @@ def _objective(entry: Entry, data: Data, n: int, *, skip_near: bool, device: str
     try:
         if strategy.type == "DIVERSITY":
             least = strategy.stopping_condition_minimum_distance
+            x = data.embedding(entry)
             found = Diversity(
-                x=data.embedding(entry),
+                x=x.x if isinstance(x, Objects) else x,
+                offsets=x.offsets if isinstance(x, Objects) else None,
                 strength=strategy.strength,
                 min_distance=None if least is None else max(least, 0.0),
                 stop_at_min_distance=not skip_near,
             )
-            found.rows()
+            found.count(found.rows())
             return found
         if strategy.type == "BALANCE":
             rows, target = _shares(entry, data)
@@ -196,11 +201,15 @@ def _objective(entry: Entry, data: Data, n: int, *, skip_near: bool, device: str
 
 def _weights(entry: Entry, data: Data, n: int, device: str) -> npt.NDArray[Any]:
     """A weight a sample, of TYPICALITY, SIMILARITY or WEIGHTS."""
-    if entry.strategy.type == "TYPICALITY":
-        neighbours = entry.strategy.num_nearest_neighbors or _NEIGHBOURS
-        return typicality(data.embedding(entry), neighbours, device=device)
-    if entry.strategy.type == "SIMILARITY":
-        return similarity(data.embedding(entry), data.query(entry), device=device)
+    if entry.strategy.type in ("TYPICALITY", "SIMILARITY"):
+        x = data.embedding(entry)
+        rows = x.x if isinstance(x, Objects) else x
+        if entry.strategy.type == "TYPICALITY":
+            neighbours = entry.strategy.num_nearest_neighbors or _NEIGHBOURS
+            found, how = typicality(rows, neighbours, device=device), "mean"
+        else:
+            found, how = similarity(rows, data.query(entry), device=device), "max"
+        return x.each(found, how) if isinstance(x, Objects) else found
     if entry.input.type == "RANDOM":
         seed = (entry.input.random_seed or 0) % 2**64
         return np.random.Generator(np.random.Philox(seed)).random(n)

@@ -56,8 +56,9 @@ def pooled(data: Data, rows: I64, *, unit: bool) -> Data:
     if embeddings is not None:
         from .preparing import of_unit_length
 
-        embeddings = np.stack([embeddings[part].mean(axis=0, dtype=np.float64) for part in rows])
-        embeddings = of_unit_length(embeddings) if unit else embeddings.astype(np.float32)
+        x = embeddings[""] if isinstance(embeddings, Mapping) else embeddings
+        x = np.stack([x[part].mean(axis=0, dtype=np.float64) for part in rows])
+        embeddings = of_unit_length(x) if unit else x.astype(np.float32)
     return Data(
         embeddings=embeddings,
         queries=data.queries,

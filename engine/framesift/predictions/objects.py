@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from framesift_kernels import F64, I64
 
+from ..features.ragged import offsets_of, spans
+
 TaskType = Literal[
     "classification",
     "object-detection",
@@ -168,19 +170,6 @@ def join(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         ("keypoint_offsets", "n_keypoints"),
     ):
         found[name] = offsets_of(np.concatenate([part[sizes] for part in parts]))
-    return found
-
-
-def offsets_of(sizes: npt.NDArray[Any]) -> I64:
-    """(n + 1,) where each of n begins and ends."""
-    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-
-
-def spans(starts: I64, sizes: npt.NDArray[Any]) -> I64:
-    """All numbers of the ranges that begin at *starts* and have *sizes*."""
-    ends = np.cumsum(sizes, dtype=np.int64)
-    total = int(ends[-1]) if len(ends) else 0
-    found: I64 = np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
     return found
 
 

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from framesift_kernels import Kernels
 
 from ..errors import NotEnoughFramesError, UsageError
+from ..features.framewise import THUMBNAILS, frame_vectors
 from ..features.pixels import Pixels
-from ..features.vectors import Table, Vectors
+from ..features.vectors import Subset, Table, Vectors
 from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
@@ -54,6 +55,24 @@ _EVEN_GAPS = 8
 things happen often no choice suffers."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Features:
+    """Vectors of all rows of the index."""
+
+    vectors: Vectors
+    said: Any
+    kernels: Kernels
+
+    def of(self, index: Index, sources: list[int], *, foreground: bool) -> Vectors:
+        """Those of some sources, which follow one another."""
+        if self.said == THUMBNAILS:
+            return vectors_of(index, sources, self.kernels, foreground=foreground)
+        first, last = int(index.offsets[sources[0]]), int(index.offsets[sources[-1] + 1])
+        if last - first == index.n_rows:
+            return self.vectors
+        return Subset(self.vectors, np.arange(first, last))
+
+
 def select(
     index: Index,
     n: int,
@@ -72,7 +91,10 @@ def select(
     prefer_sharp: float = 0.0,
     predictions: "Predictions | None" = None,
     hard: float = 0.5,
+    vectors: Any = THUMBNAILS,
+    normalize: bool = True,
     device: str = "cpu",
+    threads: int | None = None,
     progress: ProgressCallback = silent,
 ) -> Selection:
     """Choose exactly *n* distinct frames.
@@ -124,8 +146,17 @@ def select(
         chosen among those on which they look wrong, the rest given those, by *method* from all frames.
     hard
         That share, from 0 to 1.
+    vectors
+        What frames are compared by. ``"thumbnails"``: their pixels. ``"pca"``: 128 principal components of them. A
+        model: the path of an ``.onnx`` file or `OnnxModel`, see `embed`. Vectors brought along: an `Embedding`, an array
+        or the path of a file (``.npy``, ``.npz``, ``.parquet``, LightlyOne's ``.csv``, a folder of zarr's), a row for each
+        frame; names in it (``filenames``) are those of LightlyOne, ``<video>-<index>-<extension>.png``.
+    normalize
+        Bring vectors other than the pixels to unit length, so that distances lie between 0 and 2.
     device
         ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
+    threads
+        Of a model, and of decoding for it; all cores by default.
     progress
         Called once for each source or once in all.
 
@@ -138,6 +169,8 @@ def select(
     """
     began = time.perf_counter()
     check_choice(n, method, min_gap, seed, order)
+    if foreground and vectors != THUMBNAILS:
+        raise UsageError(f"foreground is of thumbnails, and cannot be had of vectors={vectors!r}")
     limits = check_limits(n, min_per_source, max_per_source, per_source=per_source)
     check_shares(prefer_sharp, hard)
     gap = _gap_of(min_gap, method)
@@ -146,6 +179,20 @@ def select(
     )
     _check_gap(rules.gap, index)
     excluded = read_excluded(exclude, index)
+    kernels = load_kernels(device)
+    features = _Features(
+        *frame_vectors(
+            index,
+            vectors,
+            kernels,
+            normalize=normalize,
+            seed=seed,
+            device=device,
+            threads=threads,
+            progress=progress,
+        ),
+        kernels,
+    )
     everything = list(range(len(index.records)))
     groups = [[source] for source in everything] if per_source else [everything]
     selection = _empty(index, rules, per_source, excluded)
@@ -153,11 +200,13 @@ def select(
         _add_hard(
             selection, predictions, hard, rules, min_gap=min_gap, exclude=exclude, per_source=per_source
         )
+    if features.said != THUMBNAILS:
+        selection.options |= {"vectors": features.said, "normalize": normalize}
     short: list[NotEnoughFramesError] = []
     for done, group in enumerate(groups):
         progress(Progress(stage="select", done=done, total=len(groups), source=index.records[group[0]].name))
         try:
-            _choose(selection, index, group, rules, excluded)
+            _choose(selection, index, group, rules, excluded, features)
         except NotEnoughFramesError as e:
             short.append(e)
             selection.set_aside.append(SetAside(index.records[group[0]].uri, str(e)))
@@ -287,7 +336,12 @@ def _add_hard(
 
 
 def _choose(
-    selection: Selection, index: Index, sources: list[int], rules: Rules, excluded: dict[int, set[int]]
+    selection: Selection,
+    index: Index,
+    sources: list[int],
+    rules: Rules,
+    excluded: dict[int, set[int]],
+    features: _Features,
 ) -> None:
     """Add what is still missing of *n* frames of *sources*."""
     there = [frame for frame in selection.frames if frame.source in sources]
@@ -304,16 +358,16 @@ def _choose(
     chooser = _chooser(candidates, rules, before, there)
     n = how_many(candidates, chooser, rules, len(there))
     if n:
-        kernels = load_kernels(rules.device)
         task = Task(
             n=n,
             candidates=candidates,
             chooser=chooser,
-            vectors=vectors_of(index, sources, kernels, foreground=rules.foreground),
+            vectors=features.of(index, sources, foreground=rules.foreground),
             preselected=_rows_of(candidates, before),
             rng=np.random.Generator(np.random.Philox(rules.seed)),
-            kernels=kernels,
+            kernels=features.kernels,
             order=rules.order,
+            are_pixels=features.said == THUMBNAILS,
         )
         sharpness = [index.reader(source).statistic("sharpness") for source in sources]
         picks = solve(task, rules.method, np.concatenate(sharpness), rules.prefer_sharp)
@@ -343,7 +397,7 @@ def solve(task: Task, method: str, sharpness: Any, prefer_sharp: float) -> list[
     assert len({pick.row for pick in picks}) == task.n, "a strategy must choose n distinct rows"
     rows = np.array([pick.row for pick in picks])
     looks = Table(task.vectors).take(rows).astype(np.float32)
-    apart = to_nearest(looks, task.earlier) / np.sqrt(looks.shape[1])
+    apart = to_nearest(looks, task.earlier) / (np.sqrt(looks.shape[1]) if task.are_pixels else 1)
     return [
         pick._replace(distance=float(distance) if np.isfinite(distance) else None)
         for pick, distance in zip(picks, apart, strict=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from framesift_kernels import F32, I64, Kernels
+from framesift_kernels import F32, F64, I64, Kernels
 
 from ..features.vectors import Table, Vectors
 from .chooser import Chooser
@@ -14,10 +14,11 @@ _MAX_BYTES = 2**28
 
 
 def coreset(task: Task) -> list[Pick]:
-    """Greedy k-center over the thumbnails' pixels (Gonzalez 1985; the coreset of Sener and Savarese 2018).
+    """Greedy k-center over the vectors (Gonzalez 1985; the coreset of Sener and Savarese 2018).
 
     Frames chosen earlier count as chosen. Without any, the first is the frame nearest the mean of all usable
-    ones, a typical one. The score of a frame is its distance, in grey levels, to the nearest chosen before it.
+    ones, a typical one. The score of a frame is its distance (of thumbnails in grey levels) to the nearest
+    chosen before it.
     The picks are those of `kcenter_greedy`, or, with a gap, of the same procedure a pick at a time.
     """
     table, chooser = Table(task.vectors), task.chooser
@@ -44,7 +45,7 @@ def coreset(task: Task) -> list[Pick]:
         pick_in_memory(table.in_memory, bounds, picks, picks.lowest, task.kernels)
     else:
         pick_in_blocks(table, bounds, picks, task.kernels, _MAX_BYTES)
-    scores = np.sqrt(picks.reached.astype(np.float64) / d)
+    scores = np.sqrt(picks.reached.astype(np.float64) / (d if task.are_pixels else 1))
     return [
         Pick(int(row), why="most like the mean of all frames")
         if np.isinf(score)
@@ -90,13 +91,15 @@ def _pick_apart(
 
 
 def _to_mean(vectors: Vectors, rows: I64, kernels: Kernels) -> F32:
-    """Squared distance of *rows* to their mean, which is exact: the sums are integers."""
-    n, d = vectors.shape
+    """Squared distance of *rows* to their mean: of bytes it is exact, of others summed in the order of the rows."""
+    n = vectors.shape[0]
     labels = np.full(n, -1, np.int32)
     labels[rows] = 0
-    total = np.zeros((1, d), np.int64)
+    total: F64 | I64 | None = None
     for start, block in vectors.blocks():
-        total += kernels.cluster_sums(block, labels[start : start + len(block)], 1)[0].astype(np.int64)
+        part = kernels.cluster_sums(block, labels[start : start + len(block)], 1)[0]
+        total = part if total is None else total + part
+    assert total is not None
     mean = (total / max(1, len(rows))).astype(np.float32)
     found = [kernels.assign(block, mean)[1] for _, block in vectors.blocks()]
     return np.concatenate(found)[rows]

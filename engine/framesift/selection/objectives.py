@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from framesift_kernels import F32, Kernels, Rows
+from framesift_kernels import F32, I64, Kernels, Rows
 
 from ..errors import UsageError
 from ..features.matrix import as_matrix
@@ -23,6 +23,8 @@ class Diversity:
 
     x: npt.ArrayLike | Any
     """(n, d) array or zarr array; it is held in memory, of the GPU with ``device="cuda"``, where it may lie."""
+    offsets: npt.ArrayLike | None = None
+    """(n + 1,) where the vectors of each of n rows begin and end in *x*, (m, d), if they have several, or none."""
     strength: float = 1.0
     """Exponent in the product; a negative one asks for the opposite."""
     min_distance: float | None = None
@@ -37,6 +39,22 @@ class Diversity:
         rows = as_matrix(self.x, _UNBOUNDED_BYTES, kernels=kernels).in_memory
         assert rows is not None
         return rows
+
+    def count(self, vectors: Rows) -> int:
+        """How many rows there are."""
+        return len(vectors) if self.offsets is None else len(self.checked_offsets(len(vectors))) - 1
+
+    def checked_offsets(self, n_vectors: int) -> I64:
+        """*offsets*, checked."""
+        found = np.asarray(self.offsets)
+        if found.ndim != 1 or not len(found) or found.dtype.kind not in "iu":
+            raise UsageError(f"offsets must be a list of integers, got {found.shape = }, {found.dtype = }")
+        found = found.astype(np.int64)
+        if found[0] != 0 or found[-1] != n_vectors or np.any(np.diff(found) < 0):
+            raise UsageError(
+                f"offsets must rise from 0 to the number of vectors, {n_vectors}; they go from {found[0]} to {found[-1]}"
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +71,10 @@ class Weights:
     """End before the weights of all picks add up to more than this."""
     target_range: tuple[float, float] | None = None
     """Pass over rows that would take the sum above the second, and end once it has reached the first."""
+
+    def count(self, values: Rows) -> int:
+        """How many rows there are."""
+        return len(values)
 
     def numbers(self) -> F32:
         """*values*, checked."""

@@ -11,9 +11,8 @@ from framesift_kernels import F32, F64, I32, I64, U8, Kernels
 from ..errors import UsageError
 from ..features.vectors import in_calls, in_threads
 from ..machine import load_kernels
-from .kcenter import Bounds, Picks, _bring_up_to_date, _least_square, _Pruning
-from .neighbours import sqdist_to_others
 from .objectives import Balance, Diversity, Objective, Weights
+from .spreads import Spread, make_spread
 
 _SCORED_AT_ONCE = 65_536
 _KINDS_AT_ONCE = 16_384
@@ -34,7 +33,8 @@ def product_greedy(
     The objective of a row x, with the rows S picked before (preselected ones among them), is for
 
     - `Diversity`: ``sum over s in S of nn(s)**2 + d(x)**2``, nn(s) the distance of s to the nearest other in S, the
-      sum 0 while S has one row; d(x) that of x to the nearest in S. Alone it is greedy k-center from row 0.
+      sum 0 while S has one row; d(x) that of x to the nearest in S. Alone it is greedy k-center from row 0. Where a row
+      has several vectors, S holds those of all picks, and d(x) is that of the vector of x that is farthest from S;
     - `Weights`: the sum of the weights of S and x;
     - `Balance`: ``1 / (1 + KL(T || P) / H(T))``, T the target and P the shares of classes among S and x.
 
@@ -107,7 +107,9 @@ class _Greedy:
         sums = [o for o in objectives if not isinstance(o, Balance)]
         columns = [o.rows(kernels) if isinstance(o, Diversity) else o.numbers() for o in sums]
         classes = [o.classes() for o in objectives if isinstance(o, Balance)]
-        lengths = {len(c) for c in columns} | {len(rows) for rows, _ in classes}
+        lengths = {o.count(c) for o, c in zip(sums, columns, strict=True)} | {
+            len(rows) for rows, _ in classes
+        }
         if len(lengths) > 1:
             raise UsageError(f"all objectives must have the same number of rows, got {sorted(lengths)}")
         self.n_rows = lengths.pop()
@@ -119,11 +121,11 @@ class _Greedy:
         self._kernels = kernels
         self._added = np.zeros((len(sums), self.n_rows), np.float32)
         self._sums = np.zeros(len(sums))
-        self._terms: list[_Spread | _Sum] = []
+        self._terms: list[Spread | _Sum] = []
         most = len(preselected) + n
         for t, (o, column) in enumerate(zip(sums, columns, strict=True)):
             if isinstance(o, Diversity):
-                self._terms.append(_Spread(o, column, self._added[t], preselected, most, kernels))
+                self._terms.append(make_spread(o, column, self._added[t], preselected, most, kernels))
             else:
                 self._added[t] = column
                 self._terms.append(_Sum(o, self._added[t], preselected))
@@ -185,7 +187,7 @@ class _Greedy:
         if not found:
             return None
         best = max(found, key=lambda row: (scores[row], -row))
-        spreads = [term for term in self._terms if isinstance(term, _Spread)]
+        spreads = [term for term in self._terms if isinstance(term, Spread)]
         if all(s.is_exact(best) for s in spreads):
             return best
         bound = scores[best]
@@ -211,82 +213,6 @@ class _Greedy:
                 return int(rows[at])
             floor = top
             rows = np.flatnonzero(scores >= floor)
-
-
-class _Spread:
-    """A diversity: squared distances to the picks, as bounds, and how far apart the picks are."""
-
-    def __init__(
-        self, given: Diversity, x: Any, added: F32, preselected: I64, most: int, kernels: Kernels
-    ) -> None:
-        self._given, self._x, self._kernels = given, x, kernels
-        self.strength = given.strength
-        n, d = x.shape
-        added[:] = np.inf
-        self._bounds = Bounds(added, np.zeros(n, np.int32), np.zeros(n, np.int32))
-        centers = np.empty((most, d), np.float32)
-        centers[: len(preselected)] = kernels.get(kernels.take(x, preselected))
-        none = np.float32(0)
-        self._picks = Picks(centers, len(preselected), np.empty(0, np.int64), np.empty(0, np.float32), none)
-        self._pruning = _Pruning()
-        self._apart = np.full(most, np.inf, np.float32)
-        if len(preselected) > 1:
-            self._apart[: len(preselected)] = sqdist_to_others(centers[: len(preselected)], kernels)
-        self._least = _least_square(given.min_distance)
-
-    @property
-    def counts(self) -> bool:
-        """Whether there are picks to differ from."""
-        return self._picks.n_centers > 0
-
-    def before_scoring(self) -> float:
-        """The sum over the picks. A row's own distance must be exact, not a bound, if small ones are wanted."""
-        if self.strength < 0:
-            self.bring_up_to_date(np.arange(len(self._x)))
-        n = self._picks.n_centers
-        return float(self._apart[:n].sum(dtype=np.float64)) if n > 1 else 0.0
-
-    def is_exact(self, row: int) -> bool:
-        """Whether the distance of *row* is known."""
-        return bool(self._bounds.applied[row] == self._picks.n_centers)
-
-    def bring_up_to_date(self, rows: I64) -> None:
-        """Compute the distances of *rows*."""
-        stale = rows[self._bounds.applied[rows] < self._picks.n_centers]
-        if len(stale):
-            _bring_up_to_date(self._x, stale, self._bounds, self._picks, self._pruning, self._kernels)
-
-    def close(self, closed: U8) -> None:
-        """Rows that lie too near already will not be picked, if that is not to end it all."""
-        if self._least and not self._given.stop_at_min_distance:
-            closed[self._bounds.sqdist < self._least] = 1
-
-    def ends(self, row: int) -> bool:
-        """Whether *row*, the best, ends the selection."""
-        return self._given.stop_at_min_distance and self._is_near(row)
-
-    def passes_over(self, row: int) -> bool:
-        """Whether *row*, the best, is not to be picked, which `close` could not know from its bound."""
-        return not self._given.stop_at_min_distance and self._is_near(row)
-
-    def _is_near(self, row: int) -> bool:
-        if not self._least or not self.counts:
-            return False
-        self.bring_up_to_date(np.array([row]))
-        return bool(self._bounds.sqdist[row] < self._least)
-
-    def take(self, row: int) -> None:
-        """Pick *row*."""
-        picks, n = self._picks, self._picks.n_centers
-        self.bring_up_to_date(np.array([row]))
-        picks.centers[n] = self._kernels.get(self._kernels.take(self._x, np.array([row])))[0]
-        self._apart[n] = self._bounds.sqdist[row]
-        nobody = np.zeros(n, np.int32)
-        everyone = np.arange(n)
-        load_kernels("cpu").lower_nearest(  # a few rows that lie here
-            picks.centers[:n], everyone, picks.centers[n : n + 1], 0, self._apart, nobody
-        )
-        picks.n_centers += 1
 
 
 class _Sum:

@@ -43,6 +43,8 @@ class Task:
     kernels: Kernels
     order: int = 4
     """Of coverage."""
+    are_pixels: bool = True
+    """The vectors are thumbnails: distances are told in grey levels, as root mean squares over the pixels."""
 
     @property
     def usable(self) -> I64:

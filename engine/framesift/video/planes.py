@@ -131,12 +131,20 @@ class Converter:
 
         A matrix that the file does not name is BT.601, as in FFmpeg, OpenCV and so in the labelling tools.
         """
+        return self.scaled_rgb(frame, frame.width, frame.height, Interpolation.BICUBIC)
+
+    def scaled_rgb(
+        self, frame: VideoFrame, width: int, height: int, interpolation: Interpolation
+    ) -> VideoFrame:
+        """The frame as 8-bit RGB of another size, as `rgb` is made."""
         full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
         return self._rgb.reformat(
             frame,
+            width=width,
+            height=height,
             format="rgb24",
             src_color_range=ColorRange.JPEG if full else None,
             dst_color_range=ColorRange.JPEG,
-            interpolation=Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND,
+            interpolation=interpolation | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND,
             threads=1,
         )

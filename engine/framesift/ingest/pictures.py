@@ -1,4 +1,4 @@
-"""The chosen frames at full quality, each proven to be the frame that was chosen."""
+"""Some frames of a source at full quality, each proven to be the frame that was indexed."""
 
 import contextlib
 import os
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +16,42 @@ from PIL import Image
 from framesift_kernels import Kernels
 
 from ..errors import IntegrityError, SourceError
-from ..ingest.decoders import Decoders
-from ..ingest.images import UNREADABLE, image_hash, open_image, open_images
 from ..measure import content_hash
 from ..remote.address import is_uri, parse_address
 from ..remote.content import Remote, RemoteObject, find_object
-from ..selection.result import SelectedSource
 from ..sources import Source, fingerprint
 from ..video.container import open_video
 from ..video.decode import Decoder, SegmentMismatchError
 from ..video.packets import Segment, read_packets
 from ..video.planes import Converter
+from .decoders import Decoders
+from .images import UNREADABLE, image_hash, open_image, open_images
 
-Sink = Callable[[int, Image.Image], None]
+Sink = Callable[[int, Any], None]
 """Takes a frame index and its picture."""
+
+
+class Recorded(Protocol):
+    """What was written down of a source."""
+
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
+def picture(frame: VideoFrame, converter: Converter) -> Image.Image:
+    """A decoded frame as an RGB picture, turned as it is shown."""
+    rgb = converter.rgb(frame).to_ndarray()
+    turns = round(frame.rotation / 90) % 4
+    return Image.fromarray(np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +62,7 @@ class Timeline:
     segments: list[Segment]
 
 
-def open_source(selected: SelectedSource, known: Source | None = None) -> Source:
+def open_source(selected: Recorded, known: Source | None = None) -> Source:
     """The source of a selection, if it is still what it was. What is elsewhere will be streamed.
 
     Parameters
@@ -67,7 +90,7 @@ def open_source(selected: SelectedSource, known: Source | None = None) -> Source
     return source
 
 
-def _elsewhere(selected: SelectedSource, known: Source | None) -> Source | None:
+def _elsewhere(selected: Recorded, known: Source | None) -> Source | None:
     if selected.uri.startswith("file-object:"):
         if known is None or known.remote is None:
             raise SourceError("it was a Python file object: give it again (inputs=)")
@@ -104,7 +127,7 @@ def split(timeline: Timeline, frames: list[int]) -> list[tuple[Segment | None, l
 
 @dataclass(slots=True)
 class VideoPictures:
-    """Decodes chosen frames of one video."""
+    """Decodes some frames of one video."""
 
     source: Source
     timeline: Timeline
@@ -114,6 +137,8 @@ class VideoPictures:
     threads: int = 1
     shortcuts: Mapping[str, str] = field(default_factory=dict)
     """Decoder options that the hashes go with."""
+    render: Callable[[VideoFrame, Converter], Any] = picture
+    """What becomes of a frame."""
     _decoders: Decoders = field(default_factory=Decoders, init=False)
 
     def write(self, segment: Segment | None, frames: list[int], sink: Sink) -> list[int]:
@@ -140,7 +165,7 @@ class VideoPictures:
         converter = Converter()
 
         def hand_on(index: int, frame: VideoFrame) -> None:
-            sink(index, picture(frame, converter))
+            sink(index, self.render(frame, converter))
 
         proof = partial(content_hash, kernels=self.kernels, converter=converter)
         if not self.shortcuts:
@@ -209,13 +234,6 @@ class VideoPictures:
 
 def _nowhere(_index: int, _frame: VideoFrame) -> None:
     """Take a frame that need only be proven."""
-
-
-def picture(frame: VideoFrame, converter: Converter) -> Image.Image:
-    """A decoded frame as an RGB picture, turned as it is shown."""
-    rgb = converter.rgb(frame).to_ndarray()
-    turns = round(frame.rotation / 90) % 4
-    return Image.fromarray(np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb)
 
 
 def write_images(
