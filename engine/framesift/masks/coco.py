@@ -91,7 +91,7 @@ def _on_each(function: Callable[[T], U], items: Sequence[T]) -> list[U]:
 
 def _size(item: Any) -> int:
     """How long its counts are; none of what is no mask, which is told by who reads it."""
-    counts = item.get("counts") if isinstance(item, Mapping) else item
+    counts: Any = item.get("counts") if isinstance(item, Mapping) else item
     return len(counts) if hasattr(counts, "__len__") else 0
 
 
