@@ -274,6 +274,17 @@ def test_batches_of_objects_are_their_objects() -> None:
         masks.from_coco_batch([*rles, masks.to_coco(batch[0].T)])
 
 
+def test_objects_of_many_runs_are_written_and_read_on_all_cores() -> None:
+    batch = (np.random.default_rng(0).random((5, 250, 400)) < 0.5).astype(np.uint8)
+    batch[3] = 0  # one of few runs among them
+    rles = masks.to_coco_batch(batch)
+    assert len(rles[0]["counts"]) > 40_000
+    assert rles == [masks.to_coco(mask) for mask in batch]
+    np.testing.assert_array_equal(masks.from_coco_batch(rles), batch)
+    with pytest.raises(UsageError, match="no run lengths"):
+        masks.from_coco_batch([*rles, {"size": [250, 400], "counts": "~"}])
+
+
 @needs_coco
 def test_arithmetic_is_that_of_pycocotools() -> None:
     from pycocotools import mask as coco
