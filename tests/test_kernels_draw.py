@@ -14,7 +14,7 @@ COORDINATES = st.one_of(
 
 
 @pytest.mark.compiled
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data(), h=SIDES, w=SIDES, c=st.sampled_from([1, 3]), n=st.integers(0, 6))
 def test_strokes_are_what_the_formula_says(kernels, data, h, w, c, n):
     rng = np.random.default_rng(data.draw(st.integers(0, 9)))
