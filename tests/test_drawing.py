@@ -462,3 +462,43 @@ def test_av_reads_what_was_written_as_it_is_played(tmp_path: Path) -> None:
             context = container.streams.video[0].codec_context
             assert (context.width, context.height, context.pix_fmt) == (98, 66, "yuv420p")
             assert context.name == {"h264": "h264", "h265": "hevc", "mpeg4": "mpeg4"}[codec]
+
+
+# Commands ---------------------------------------------------------------------------------------------------------
+
+
+def test_commands_are_one_call_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+    for name in ("label_video", "plot_trajectories", "check_labels"):
+
+        def call(*args: Any, _name: str = name, **options: Any) -> fs.Drawn:
+            calls[_name] = args, options
+            return fs.Drawn()
+
+        monkeypatch.setattr(fs, name, call)
+    arguments = (
+        "v.mp4 -p p.h5 --out o --trail 9 --bone a,b --keypoint a --individual m --pcutoff 0.4 --dot-size 3"
+    )
+    arguments += " --alpha 0.5 --colormap jet --skeleton-color white --color-by individual --keypoints-only"
+    arguments += (
+        " --crop 0,9,0,9 --start 5 --stop 9 --frame-rate 5 --codec mpeg4 --save-frames --overwrite --partial"
+    )
+    assert run(["label-video", *arguments.split(), "--threads", "1", "-q"]) == 0
+    (videos, predictions, out), options = calls["label_video"]
+    assert (videos, predictions, out) == (["v.mp4"], [Path("p.h5")], Path("o"))
+    options.pop("progress")
+    assert options == {
+        "config": None, "keypoints": ["a"], "individuals": ["m"], "skeleton": [["a", "b"]], "trail": 9,
+        "skeleton_color": "white", "pcutoff": 0.4, "dot_size": 3.0, "alpha": 0.5, "colormap": "jet",
+        "color_by": "individual", "keypoints_only": True, "crop": "0,9,0,9", "start": "5", "stop": "9",
+        "frame_rate": 5.0, "codec": "mpeg4", "save_frames": True, "overwrite": True, "partial": True, "threads": 1,
+    }  # fmt: skip
+    assert run(["plot-trajectories", "a.h5", "b.csv", "--image-type", ".jpg", "--line-width", "2"]) == 0
+    args, options = calls["plot_trajectories"]
+    assert args == ([Path("a.h5"), Path("b.csv")], None)
+    assert (options["image_type"], options["line_width"], options["resolution"]) == (".jpg", 2.0, 100)
+    for given, expected in ((["--no-skeleton"], False), ([], None), (["--bone", "a,b"], [["a", "b"]])):
+        assert run(["check-labels", "p", *given, "-q"]) == 0
+        args, options = calls["check_labels"]
+        assert args == ([Path("p")],)
+        assert options["skeleton"] == expected

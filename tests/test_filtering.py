@@ -47,6 +47,31 @@ def test_arima_is_what_the_model_expects(path: Path) -> None:
     assert np.nanmedian(apart) < 1.5
 
 
+def test_arima_begins_where_the_path_does(path: Path) -> None:
+    """Of the first frame nothing is expected: DeepLabCut leaves it as it is, and so do we, wherever it comes."""
+    poses = fs.predictions.read(path)
+    poses.xy[:4, 0, 1] = np.nan
+    poses.likelihood[:], poses.likelihood[0, 1, 2] = 0.9, 0.01
+    filtered = fs.predictions.filter_poses(poses, "arima", p_bound=0.1)
+    np.testing.assert_array_equal(filtered.xy[0, 0, 0], poses.xy[0, 0, 0])
+    assert np.isnan(filtered.xy[:4, 0, 1]).all()
+    np.testing.assert_array_equal(filtered.xy[4, 0, 1], poses.xy[4, 0, 1])
+    assert np.isnan(filtered.xy[0, 1, 2]).all()
+    np.testing.assert_array_equal(filtered.xy[1, 1, 2], poses.xy[1, 1, 2])
+    assert np.abs(filtered.xy - poses.xy)[np.isfinite(filtered.xy) & np.isfinite(poses.xy)].max() < 20
+
+
+def test_degrees_and_folders_of_the_command(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(["filter", str(path), "--method", "arima", "--ar", "2", "--ma", "0", "--out", str(out)]) == 0
+    poses = fs.predictions.read(path)
+    expected = fs.predictions.filter_poses(poses, "arima", ar_ma=(2, 0))
+    found = fs.predictions.read(out / f"{path.stem}_filtered.h5")
+    np.testing.assert_allclose(found.xy, expected.xy, rtol=1e-5)
+    assert run(["skeleton", str(path), "--bone", "a,b", "--out", str(out)]) == 0
+    assert sorted(p.suffix for p in out.iterdir()) == [".csv", ".csv", ".h5", ".h5"]
+
+
 def test_files_and_commands(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["filter", str(path), "--window", "3"]) == 0
     stem = path.with_suffix("")

@@ -25,6 +25,7 @@ from framesift.selection.candidates import Gap
 from framesift.selection.chooser import Chooser
 from framesift_cli.main import run
 from framesift_kernels import load
+from peers import peer
 from posefiles import SCORER, frame
 from real import prediction, video
 
@@ -480,3 +481,10 @@ def test_the_real_openfield_whole(tmp_path: Path) -> None:
     assert min(np.diff(chosen)) >= 10
     assert min(chosen) >= 1864
     assert all(found.scores[0].n_flags[i - 1864] for i in chosen)
+    waiting = fs.export(found.selection, tmp_path / "lp", layout="lightning-pose", context=0)
+    assert len([p for p in waiting if p.suffix == ".png" and p.parent.name == "m3v1mp4"]) == 10
+    assert fs.write_suggestions(found.selection, tmp_path / "p.slp") == 10
+    assert (
+        peer("sleap_io").load_slp(str(tmp_path / "p.slp"), open_videos=False).suggestions[0].frame_idx
+        == chosen[0]
+    )

@@ -53,7 +53,8 @@ def filter_poses(
     method
         ``"median"``: of *window* frames about each. What is missing does not count, and windows end with the video
         (DeepLabCut takes zeros there, which draws the first and last frames to the corner). ``"arima"``: what an
-        ARMA model of the path expects from the frames before; keypoints less likely than *p_bound* are missing to it.
+        ARMA model of the path expects from the frames before; keypoints less likely than *p_bound* are missing to it,
+        and the first that is not stays as it is.
     window
         Frames, odd.
     p_bound, ar_ma
@@ -64,7 +65,8 @@ def filter_poses(
     Returns
     -------
     Poses
-        NaN where nothing of a window is known, and, of ``"arima"``, in paths of fewer than 11 known frames.
+        NaN where nothing of a window is known, and, of ``"arima"``, before anything is known and in paths of fewer
+        than 11 known frames.
 
     Raises
     ------
@@ -80,7 +82,19 @@ def filter_poses(
     from ..outliers.measures import Settings, expected_paths
 
     settings = Settings(kernels=load_kernels(device), p_bound=p_bound, orders=ar_ma)
-    return replace(poses, xy=expected_paths(poses, settings)[0].astype(np.float32))
+    return replace(poses, xy=_begun(expected_paths(poses, settings)[0].astype(np.float32), poses, p_bound))
+
+
+def _begun(expected: F32, poses: Poses, p_bound: float) -> F32:
+    """*expected*, where something was known before; the first known point as it is, as in DeepLabCut; before it NaN."""
+    if not len(poses):
+        return expected
+    known = np.isfinite(poses.xy).all(axis=3) & ~(poses.likelihood < p_bound)
+    first = np.where(known.any(axis=0), known.argmax(axis=0), len(poses))
+    row = np.arange(len(poses))[:, None, None]
+    out = np.where((row == first)[..., None], poses.xy, expected)
+    begun: F32 = np.where((row < first)[..., None], np.float32(np.nan), out)
+    return begun
 
 
 def _median(poses: Poses, window: int) -> F32:
