@@ -96,7 +96,7 @@ def test_the_command_line_writes_to_a_bucket(
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_decoded(
     s3: Server, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framesift.pipeline.index", lambda *_, **__: pytest.fail("decoded"))
+    monkeypatch.setattr("framesift.pipeline.make_index", lambda *_, **__: pytest.fail("decoded"))
     with pytest.raises(
         UsageError, match=r"no-such-bucket/out/.framesift-probe cannot be written: there is no bucket"
     ):
