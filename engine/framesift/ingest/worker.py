@@ -109,7 +109,9 @@ class _Worker:
         states = []
         for i, (known, since) in list(self._last.items()):
             job = running.jobs[i]
-            is_done = job.record is not None or job.reason is not None  # asked first: then its counts are final
+            is_done = (
+                job.record is not None or job.reason is not None
+            )  # asked first: then its counts are final
             remote = job.source.remote
             state = (job.n_done, job.n_total, job.n_steps, 0 if remote is None else remote.n_reads)
             if state != known:
