@@ -9,6 +9,7 @@ python -m bench history RESULTS... [--html FILE] every suite over commits
 
 import argparse
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -52,36 +53,54 @@ def _measure(given: list[str]) -> None:
         parser.error(f"unknown suite {', '.join(unknown)}; expected {', '.join(known)}")
     _check_device(options.device)
     path = options.results or options.out / "results.jsonl"
-    found = []
-    for name in options.suites or known:
+    found, failed = [], []
+    wanted, began = options.suites or known, time.monotonic()
+    for at, name in enumerate(wanted):
         if reason := suites.without_device(name, options.device):
             print(reason, file=sys.stderr)
             continue
-        found.append(_run(name, Settings(size=options.size, device=options.device)))
+        left_s = suites.TOTAL_S - (time.monotonic() - began)
+        seconds = math.inf if options.size == "full" else suites.budget_s(name, wanted[at:], left_s)
+        run, is_whole = _run(name, Settings(size=options.size, device=options.device), seconds)
+        found.append(run)
+        failed += [] if is_whole else [name]
         append(path, found[-1])
         if not options.json:
             _print(found[-1])
-        if options.into and not put(options.into, name, found[-1].title, _rows(found[-1])):
+        if options.into and not _put_one(options.into, found[-1]):
             raise SystemExit(f"{options.into} has no <!-- bench {name} --> with <!-- end --> after it")
     page = _page(options.out / "bench-report.html", latest(found), read(path))
     if options.json:
         _dump(found)
-    print(f"measurements: {path}; report: {page}", file=sys.stderr)
+    took = sum(run.header["took_s"] for run in found)
+    print(f"{took / 60:.1f} minutes; measurements: {path}; report: {page}", file=sys.stderr)
+    if failed:
+        raise SystemExit(f"not measured to their end: {', '.join(failed)}")
 
 
-def _run(name: str, settings: Settings) -> Result:
+def _run(name: str, settings: Settings, seconds: float) -> tuple[Result, bool]:
+    """What a suite measured, and whether it did so to its end."""
     began = time.monotonic()
-    measurements = suites.measure_apart(name, settings)
-    return result(name, settings, measurements, time.monotonic() - began)
+    measured = suites.measure_apart(name, settings, seconds)
+    took = time.monotonic() - began
+    return result(name, settings, measured.measurements, took, measured.left_out), not measured.failed
 
 
 def _rows(found: Result) -> list[dict[str, Any]]:
+    if not found.measurements:
+        return []
     return suites.load(found.suite).rows(found.measurements)
 
 
 def _print(found: Result) -> None:
     size, took = found.header["settings"]["size"], found.header["took_s"]
     print(f"\n{found.suite} ({size}, {took:.0f} s)\n{table(_rows(found))}", flush=True)
+    if found.cut:
+        print(found.cut, flush=True)
+
+
+def _put_one(path: Path, run: Result) -> bool:
+    return put(path, run.suite, run.title, _rows(run), run.cut)
 
 
 def _dump(found: list[Result]) -> None:
@@ -89,6 +108,7 @@ def _dump(found: list[Result]) -> None:
         **Machine.here().to_json(),
         "settings": found[0].header["settings"] if found else None,
         "suites": {run.suite: _rows(run) for run in found},
+        "left_out": {run.suite: run.header["left_out"] for run in found if run.header["left_out"]},
     }
     json.dump(data, sys.stdout, indent=2, default=str)
     print()
@@ -128,7 +148,7 @@ def _put(given: list[str]) -> None:
     options = parser.parse_args(given)
     for run in read_latest(options.results).values():
         for path in options.files:
-            if put(path, run.suite, run.title, _rows(run)):
+            if _put_one(path, run):
                 print(f"{path}: {run.suite}")
 
 

@@ -2,15 +2,18 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from framesift_kernels import load
+
 from . import rooflines
-from .record import OURS
+from .record import OURS, is_over, journal
 from .results import by, middle_of, spread_of
-from .workers import Judge, Took, Work, apart, calls
+from .workers import Given, Judge, Took, Work, apart, calls
 
 Row = dict[str, Any]
 ITERATIONS = 10
@@ -28,15 +31,19 @@ class Bench:
         Calls that count, after one that does not.
     device
         Where ours runs; the rooflines are the processor's.
+    enough_s
+        Seconds of calls after which a program is called no more.
     """
 
-    def __init__(self, repeats: int, device: str = "cpu") -> None:
+    def __init__(self, repeats: int, device: str = "cpu", *, enough_s: float = math.inf) -> None:
         self.repeats = repeats
+        self.enough_s = enough_s
         self.device = device
         self.flops, self.bandwidth = apart(lambda: (rooflines.flops(), rooflines.bandwidth()))
-        self.measurements: list[Row] = [
+        self.measurements: list[Row] = journal()
+        self.measurements.append(
             {"case": "roofline", "gflops": self.flops / 1e9, "gb_per_s": self.bandwidth / 1e9}
-        ]
+        )
 
     def compare(
         self,
@@ -50,7 +57,11 @@ class Bench:
         *floor_s* is what the roofline allows. *judge* turns what a program returned into figures, the same for all;
         it is asked once a program, in the program's process. A program that returns `workers.Took` says itself what of its time counts.
         """
-        found = calls(programs, self.repeats, judge=judge)
+        if is_over(case):
+            return
+        found = calls(
+            with_device_time(programs, self.device), self.repeats, enough_s=self.enough_s, judge=judge
+        )
         for name, made in found.items():
             for call in made:
                 row = {
@@ -59,6 +70,7 @@ class Bench:
                     "wall_s": call.wall_s,
                     "cpu_s": call.cpu_s,
                     "extra_rss_bytes": call.extra_rss_bytes,
+                    **call.figures,
                     **self._floor(floor_s),
                 }
                 self.measurements.append(row | (call.judged or {}))
@@ -77,14 +89,10 @@ class Bench:
         there: list[Any] = []
 
         def timed() -> Took:
-            import cupy
-
             if not there:
-                there.extend(cupy.asarray(array) for array in arrays)
-            cupy.cuda.Device().synchronize()
+                there.extend(load(self.device).put(array) for array in arrays)
             began = time.perf_counter()
-            answer = work(*there)
-            cupy.cuda.Device().synchronize()
+            answer = work(*there)  # comes back to the host, so it is done
             return Took(time.perf_counter() - began, answer)
 
         return timed
@@ -93,8 +101,40 @@ class Bench:
         return {"floor_s": floor_s} if self.device == "cpu" else {}
 
 
+def with_device_time(programs: Mapping[str, Work | None], device: str) -> dict[str, Work | None]:
+    """The programs; ours say how long the device worked and copies took, where it is not the processor."""
+    return {
+        name: work if work is None or device == "cpu" or not name.startswith(OURS) else _timed(work)
+        for name, work in programs.items()
+    }
+
+
+def _timed(work: Work) -> Work:
+    if isinstance(work, Given):
+        return Given(lambda *given: _timed(partial(work.work, *given))(), work.given, work.little)
+
+    def timed() -> Took:
+        from framesift_kernels.cuda._timing import measured
+
+        with measured() as device:
+            began = time.perf_counter()
+            answer = work()
+            wall_s = time.perf_counter() - began
+        took = answer if isinstance(answer, Took) else Took(wall_s, answer)
+        share = took.wall_s / wall_s  # of an iteration, say
+        figures = {"device_s": share * device.kernels_s, "copies_s": share * device.copies_s}
+        return Took(took.wall_s, took.answer, figures)
+
+    return timed
+
+
 def rows(measurements: list[Row]) -> list[Row]:
-    """A row a case and peer; ``±`` is half of the range of ours over its median, quality is ours over the peer's."""
+    """A row a case and peer; ``±`` is half of the range of ours over its median, quality is ours over the peer's.
+
+    ``calls`` is how often ours and the peer was called: less often what takes long, and once what takes longest. On a
+    GPU ``device ms`` is what its kernels took of ours, each from its launch on, ``copies ms`` what copies to it and
+    back took, and ``host ms`` the rest.
+    """
     cases: dict[str, dict[str, list[Row]]] = {}
     for (case, program), found in by(measurements, "case", "program").items():
         cases.setdefault(case, {})[program] = found
@@ -115,11 +155,19 @@ def _row(case: str, own: list[Row], peer: str, theirs: list[Row]) -> Row:
         "case": case,
         "framesift ms": 1e3 * mine,
         "±": "" if math.isnan(noise) else f"{100 * noise:.0f} %",
+        "calls": f"{len(own)}:{len(theirs)}",
         "peer": peer,
         "peer ms": 1e3 * other,
         "times faster": other / mine,
         "roofline": own[0].get("floor_s", math.nan) / mine,
     }
+    if "device_s" in own[0]:
+        device, copies = middle_of(own, "device_s"), middle_of(own, "copies_s")
+        row |= {
+            "device ms": 1e3 * device,
+            "copies ms": 1e3 * copies,
+            "host ms": 1e3 * (mine - device - copies),
+        }
     extra = middle_of(own, "extra_rss_bytes")
     if "passes" in own[0]:
         row["passes"] = own[0]["passes"]

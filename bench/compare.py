@@ -16,7 +16,7 @@ _BETTER = {"time": "faster", "memory": "smaller", "size": "smaller", "quality": 
 
 
 def compare(a: dict[str, Result], b: dict[str, Result]) -> list[Row]:
-    """A row for each figure of ours in both: medians, B over A, noise and verdict.
+    """A row for each figure of ours in both: medians, B over A, noise and verdict; of suites with the same settings.
 
     Times are divided by what the peers' took in B over A: they did not change, so that is the machine (its load, its
     clock). The noise is the largest of the spread within A, that within B and, for times, how far the peers are apart
@@ -24,7 +24,7 @@ def compare(a: dict[str, Result], b: dict[str, Result]) -> list[Row]:
     """
     rows = []
     for suite in a:
-        if suite in b:
+        if suite in b and a[suite].header["settings"] == b[suite].header["settings"]:
             rows += _suite(suite, a[suite], b[suite])
     order = {"slower": 0, "bigger": 0, "worse": 0, "faster": 1, "smaller": 1, "better": 1}
     return sorted(rows, key=lambda row: (order.get(row["verdict"], 2), -abs(math.log(row["B / A"]))))
@@ -87,7 +87,15 @@ def notes(a: dict[str, Result], b: dict[str, Result]) -> list[str]:
     for suite in [name for name in a if name in b]:
         first, second = a[suite].header, b[suite].header
         if first["settings"] != second["settings"]:
-            said.append(f"{suite}: the settings differ, {first['settings']} and {second['settings']}.")
+            said.append(
+                f"{suite}: not compared, the settings differ: {first['settings']} and {second['settings']}."
+            )
+            continue
+        said += [
+            f"{suite}: {name} {run.cut.lower()}"
+            for name, run in (("A", a[suite]), ("B", b[suite]))
+            if run.cut
+        ]
         if any(first["machine"][name] != second["machine"][name] for name in ("cpu", "cores")):
             said.append(f"{suite}: measured on different machines; only ratios to peers mean something.")
         drift, apart = machine_drift(series(a[suite].measurements), series(b[suite].measurements))

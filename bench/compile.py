@@ -16,9 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from .record import shared, turns
+
 Row = dict[str, Any]
-_REPEATS = {"tiny": 1, "small": 3, "full": 7}
-_TINY = ("picture",)
+_REPEATS = {"tiny": 1, "small": 2, "full": 7}
+_SOME = {"tiny": ["picture"], "small": ["picture", "assign_sums", "pick_farthest", "rle_encode"]}
+"""Kernels of which it is measured: what a selection calls first; of size ``full`` all."""
 
 
 def _calls() -> dict[str, Callable[[Any], Any]]:
@@ -70,9 +73,9 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     """Raw measurements, and a row a kernel."""
     measurements: list[Row] = []
     rows: list[Row] = []
-    for name in _TINY if size == "tiny" else _calls():
+    for name in shared(_SOME.get(size) or list(_calls())):
         first, cached = [], []
-        for _ in range(_REPEATS[size]):
+        for _ in turns(_REPEATS[size], warm_up=0):
             with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
                 first.append(_measure(name, folder))
                 cached.append(_measure(name, folder))

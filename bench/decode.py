@@ -7,11 +7,12 @@ from typing import Any
 
 from . import clips, ours
 from .peers import decord, ffmpeg, opencv, pyav
-from .record import Run, alternate, shared
+from .record import Run, alternate, journal, shared
 from .results import Settings, by, geometric_mean, middle_of, spread_of
 from .tables import columns
 
-_FRAMES = {"tiny": 60, "small": 600, "full": 1800}
+_FRAMES = {"tiny": 60, "small": 300, "full": 1800}
+_CODED = {"small": 200, "full": 600}
 _REPEATS = {"tiny": 1, "small": 3, "full": 7}
 _LONGER = {"tiny": 1, "small": 3, "full": 20}
 """How often the first real clip is repeated, for a long one of real content."""
@@ -24,7 +25,8 @@ def measure(settings: Settings) -> list[Row]:
     threads, size = os.cpu_count() or 1, settings.size
     warm_up = 0 if size == "tiny" else 1
     start_up = {_OURS: ours.index(clips.noisy(64, 64, 1), threads)}
-    measurements = _raw("(one frame)", 1, alternate(start_up, _REPEATS[size], warm_up=warm_up))
+    measurements = journal()
+    measurements += _raw("(one frame)", 1, alternate(start_up, _REPEATS[size], warm_up=warm_up))
     for number, path in enumerate(shared(material(size))):
         path.read_bytes()  # the programs are warm after the first clip, the file is now
         runs = alternate(_commands(path, threads), _REPEATS[size], warm_up=warm_up if number == 0 else 0)
@@ -36,8 +38,8 @@ def material(size: str) -> list[Path]:
     """Clips: 1080p with sensor noise, other codecs, a screen recording, and the real ones."""
     if size == "tiny":
         return [clips.noisy(320, 180, _FRAMES[size])]
-    coded = [clips.coded(codec, 1280, 720, _FRAMES[size] // 3) for codec in clips.CODECS]
-    paths = [clips.noisy(1920, 1080, _FRAMES[size]), *coded, clips.screen(1280, 720, _FRAMES[size] // 2)]
+    coded = [clips.coded(codec, 1280, 720, _CODED[size]) for codec in clips.CODECS]
+    paths = [clips.noisy(1920, 1080, _FRAMES[size]), *coded, clips.screen(1280, 720, _FRAMES[size])]
     if real := clips.real():
         paths += [*real, clips.repeated(real[0], _LONGER[size])]
     return paths

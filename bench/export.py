@@ -25,7 +25,7 @@ _TIMES = {"tiny": 4, "small": 360, "full": 360}
 """The clip repeated so often: at 30 frames a second an hour, but for tiny."""
 _SHARE = {"tiny": 1, "small": 60, "full": 1}
 """Of the hour, the part that the pass over it is measured on; its time is multiplied."""
-_REPEATS = {"tiny": 1, "small": 3, "full": 5}
+_REPEATS = {"tiny": 1, "small": 2, "full": 5}
 _PICKS = 20
 _NEAR = 3.0
 """Mean difference in levels of two ways to turn one frame into RGB; two frames of the clip differ by more."""

@@ -16,7 +16,7 @@ from typing import Any
 from . import clips, ours
 from .record import alternate, middle
 
-_SIZES = {"tiny": (320, 180, 60, 1), "small": (1920, 1080, 600, 2), "full": (1920, 1080, 1800, 10)}
+_SIZES = {"tiny": (320, 180, 60, 1), "small": (1280, 720, 300, 2), "full": (1920, 1080, 1800, 10)}
 """Width, height, frames, and how often they are repeated."""
 _REPEATS = {"tiny": 1, "small": 2, "full": 5}
 

@@ -8,6 +8,7 @@ import framesift as fs
 
 from .inputs import kinds
 from .peers import medoids
+from .workers import Given
 
 if TYPE_CHECKING:
     from .cases import Bench
@@ -25,11 +26,21 @@ def coverage_rows(bench: "Bench", size: str, vectors: Any) -> None:
             f"coverage {n}x{d}, {k} picks with swaps, {kind}",
             2 * n * n * d / bench.flops,
             {
-                "framesift": lambda x=x: fs.coverage(x, k, order=_ORDER)[0],
-                "plain NumPy": lambda x=x: medoids.coverage(x, k, _ORDER),
+                "framesift": lambda x=x: fs.coverage(x, k, order=_ORDER, device=bench.device)[0],
+                "plain NumPy": Given(medoids.coverage, (x, k, _ORDER), (x[: 2 * k], k, _ORDER)),
             },
             lambda picks, x=x: {"sum_left": _left(x, picks)},
         )
+    x = vectors("clustered", n, d)
+    bench.compare(
+        f"coverage {n}x{d}, the costs of all pairs and the first pick",
+        2 * n * n * d / bench.flops,
+        {
+            "framesift": lambda: fs.coverage(x, 1, order=_ORDER, max_swaps=0)[0],
+            "plain NumPy": lambda: medoids.coverage(x, 1, _ORDER, rounds=0),
+        },
+        lambda picks: {"sum_left": _left(x, picks)},
+    )
 
 
 def _left(x: Any, picks: Any) -> float:

@@ -7,35 +7,16 @@ import numpy as np
 from framesift import masks
 from framesift_kernels import load
 
+from .inputs import blobs, speckle
 from .peers import runs
-from .workers import apart
+from .workers import Given, apart
 
 if TYPE_CHECKING:
     from .cases import Bench
 
 _SHAPE = {"tiny": (5, 90, 160), "small": (100, 1080, 1920), "full": (100, 1080, 1920)}
-
-
-def blobs(n: int, height: int, width: int) -> Any:
-    """(n, h, w) masks: a round shape with a wavy outline in each, a few percent of the picture."""
-    rng = np.random.default_rng(0)
-    out = np.zeros((n, height, width), np.uint8)
-    y, x = np.mgrid[:height, :width]
-    for mask in out:
-        radius = rng.uniform(0.02, 0.22) * height
-        center_y, center_x = rng.uniform(radius, height - radius), rng.uniform(radius, width - radius)
-        angle = np.arctan2(y - center_y, x - center_x)
-        wave = sum(rng.normal() * np.cos(f * angle + rng.uniform(0, 6)) / f for f in range(2, 9))
-        mask[:] = np.hypot(y - center_y, x - center_x) < radius * (1 + 0.1 * wave)
-    return out
-
-
-def speckle(n: int, height: int, width: int) -> Any:
-    """(n, h, w) masks: a hundredth of the pixels, each by itself."""
-    rng = np.random.default_rng(0)
-    return np.stack([(rng.random((height, width), np.float32) < 0.01).view(np.uint8) for _ in range(n)])
-
-
+_LITTLE = 2
+"""Masks that a peer is warmed up on."""
 _KINDS = (("blobs", blobs), ("speckle", speckle))
 
 
@@ -52,23 +33,32 @@ def mask_rows(bench: "Bench", size: str) -> None:
 
 def _encoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
     coco, rows = runs.pycocotools(), runs.labelformat()
-    theirs = (lambda: [coco[0](mask) for mask in batch]) if coco else None
+    theirs = _on_each(coco[0], batch) if coco else None
     bench.compare(
         f"COCO objects of {name}",
         floor,
-        {"framesift": lambda: masks.to_coco_batch(batch), "pycocotools": theirs},
+        {
+            "framesift": lambda: masks.to_coco_batch(batch, device=bench.device),
+            "framesift, masks on the device": bench.on_device(
+                lambda batch: masks.to_coco_batch(batch, device=bench.device), batch
+            ),
+            "pycocotools": theirs,
+        },
     )
     bench.compare(
         f"COCO objects of {name}, one by one",
         floor,
-        {"framesift": lambda: [masks.to_coco(mask) for mask in batch], "pycocotools": theirs},
+        {
+            "framesift": lambda: [masks.to_coco(mask, device=bench.device) for mask in batch],
+            "pycocotools": theirs,
+        },
     )
     bench.compare(
         f"row runs of {name}",
         floor,
         {
-            "framesift": lambda: masks.encode_batch(batch, "row"),
-            "labelformat": (lambda: [rows(mask) for mask in batch]) if rows else None,
+            "framesift": lambda: masks.encode_batch(batch, "row", device=bench.device),
+            "labelformat": _on_each(rows, batch) if rows else None,
         },
     )
 
@@ -77,46 +67,53 @@ def _decoding(bench: "Bench", name: str, batch: Any, floor: float) -> None:
     """From COCO's objects, so that both read strings; pycocotools can only decode to new memory."""
     coco = runs.pycocotools()
     rles, out = apart(lambda: masks.to_coco_batch(batch)), np.zeros_like(batch)
-
-    def one_by_one(decode: Any) -> Any:
-        def work() -> None:
-            for rle in rles:
-                decode(rle)
-
-        return work
-
     bench.compare(
         f"{name}, of COCO objects, one by one",
         floor,
         {
-            "framesift": one_by_one(masks.from_coco),
-            "pycocotools": one_by_one(coco[1]) if coco else None,
-            "pycocotools, to Fortran order": one_by_one(coco[2]) if coco else None,
+            "framesift": lambda: [masks.from_coco(rle, device=bench.device).shape for rle in rles],
+            "pycocotools": _on_each(coco[1], rles) if coco else None,
+            "pycocotools, to Fortran order": _on_each(coco[2], rles) if coco else None,
         },
     )
     batches = {
-        "pycocotools": (lambda: coco[3](rles)) if coco else None,
-        "pycocotools, to Fortran order": (lambda: coco[2](rles)) if coco else None,
+        "pycocotools": Given(coco[3], (rles,), (rles[:_LITTLE],)) if coco else None,
+        "pycocotools, to Fortran order": Given(coco[2], (rles,), (rles[:_LITTLE],)) if coco else None,
     }
     case = f"{name}, of COCO objects, as a batch"
     bench.compare(
-        f"{case} in new memory", floor, {"framesift": lambda: masks.from_coco_batch(rles), **batches}
+        f"{case} in new memory",
+        floor,
+        {"framesift": lambda: masks.from_coco_batch(rles, device=bench.device), **batches},
     )
     bench.compare(
         f"{case} in memory that is there",
         floor,
-        {"framesift": lambda: masks.from_coco_batch(rles, out=out), **batches},
+        {"framesift": lambda: masks.from_coco_batch(rles, out=out, device=bench.device), **batches},
     )
+
+
+def _on_each(function: Any, batch: Any) -> Given:
+    """A peer on masks or runs one by one; of what it returns, nothing is held."""
+
+    def work(some: Any) -> None:
+        for one in some:
+            function(one)
+
+    return Given(work, (batch,), (batch[:_LITTLE],))
 
 
 def _hashing(bench: "Bench", size: str) -> None:
     """Planes of a video, more than fit the cache."""
     n, height, width = _SHAPE[size]
     planes = np.random.default_rng(0).integers(0, 256, (n, height, width // 8 * 8), np.uint8)
-    kernels, theirs = load("cpu"), runs.xxhash()
+    theirs = runs.xxhash()
     for name, ours in (
-        ("content_hash", lambda plane: kernels.content_hash(plane.view(np.uint64), plane.shape[1], 0)),
-        ("xxh3", lambda plane: kernels.xxh3(plane.reshape(-1), 0)),
+        (
+            "content_hash",
+            lambda plane: load(bench.device).content_hash(plane.view(np.uint64), plane.shape[1], 0),
+        ),
+        ("xxh3", lambda plane: load(bench.device).xxh3(plane.reshape(-1), 0)),
     ):
         bench.compare(
             f"{name} of {n} planes of {width}x{height}",

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 _KEPT = 4000
@@ -20,17 +21,19 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         try:
-            answer = _run(asked["command"], asked["env"])
+            answer = _run(asked["command"], asked["env"], asked["most_s"])
         except OSError as e:
             answer = {"returncode": 127, "output": str(e)}
         print(json.dumps(answer), flush=True)
 
 
-def _run(command: list[str], env: dict[str, str]) -> dict[str, object]:
+def _run(command: list[str], env: dict[str, str], most_s: float) -> dict[str, object]:
     began = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env
     )
+    stopper = threading.Timer(most_s, process.kill)
+    stopper.start()
     assert process.stdout is not None
     kept = b""
     while more := os.read(process.stdout.fileno(), 1 << 16):
@@ -38,13 +41,15 @@ def _run(command: list[str], env: dict[str, str]) -> dict[str, object]:
     process.stdout.close()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
+    stopper.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
+    late = f"\nstopped after {most_s:g} s" if wall >= most_s else ""
     return {
         "returncode": process.returncode,
         "wall_s": wall,
         "cpu_s": usage.ru_utime + usage.ru_stime,
         "peak_rss_bytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-        "output": kept.decode(errors="replace"),
+        "output": kept.decode(errors="replace") + late,
     }
 
 

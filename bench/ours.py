@@ -22,9 +22,12 @@ Meter.measure = lambda self, frame, thumbnail: (0.0, 0)
 """
 
 
-def select(path: Path, n: int, out: Path, seed: int, *, method: str, decode: str) -> list[str]:
+def select(
+    path: Path, n: int, out: Path, seed: int, *, method: str, decode: str, min_gap: str | None = None
+) -> list[str]:
     """Command that does the whole job: *n* pictures of *path* into *out*, and selection.json."""
     options = ["--method", method, "--seed", str(seed), "--decode", decode, "--at-most", "--quiet"]
+    options += [] if min_gap is None else ["--min-gap", min_gap]
     return [
         sys.executable,
         "-m",

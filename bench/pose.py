@@ -13,6 +13,7 @@ from framesift.outliers.arma import fit_arma
 from framesift_kernels import load
 
 from .peers.statsmodels import sarimax
+from .record import shared
 
 _REPEATS = {"tiny": 1, "small": 3, "full": 7}
 _DATA = Path(os.environ.get("FRAMESIFT_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -43,7 +44,7 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     raw: list[Row] = []
     rows: list[Row] = []
     with threadpool_limits(1):
-        for name, y in _series(size).items():
+        for name, y in shared(list(_series(size).items()), lambda given: given[0]):
             fit_arma(y, 3, 1, kernels)  # which compiles
             ours_s, theirs_s = [], []
             for _ in range(_REPEATS[size]):

@@ -7,10 +7,10 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
@@ -19,6 +19,7 @@ from statistics import median
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Row = dict[str, Any]
 OURS = "framesift"
 """Name of ours among the programs; variants of it begin with it."""
 _PEERS = (
@@ -43,8 +44,8 @@ class Run:
     peak_rss_bytes: int
 
 
-def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
-    """Run *command* to its end; its output is kept from the terminal.
+def measure(command: Sequence[str], env: dict[str, str] | None = None, most_s: float = 300) -> Run:
+    """Run *command* to its end, which must come within *most_s* seconds; its output is kept from the terminal.
 
     Raises
     ------
@@ -55,7 +56,8 @@ def measure(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
     assert launcher.stdin is not None
     assert launcher.stdout is not None
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    launcher.stdin.write(json.dumps({"command": list(command), "env": {**inherited, **(env or {})}}) + "\n")
+    asked = {"command": list(command), "env": {**inherited, **(env or {})}, "most_s": most_s}
+    launcher.stdin.write(json.dumps(asked) + "\n")
     launcher.stdin.flush()
     found = json.loads(launcher.stdout.readline())
     if found["returncode"]:
@@ -86,35 +88,74 @@ def _stop(launcher: subprocess.Popen[str]) -> None:
 Command = Sequence[str] | Callable[[int], Sequence[str]]
 """What is run; or what says what is run in a turn, for commands that depend on it (a seed)."""
 
-_ends_at: ContextVar[float] = ContextVar("ends_at", default=inf)
+
+@dataclass(slots=True)
+class _Clock:
+    """The time that a suite has."""
+
+    cut_at: float = inf
+    """From here on no case is begun."""
+    ends_at: float = inf
+    """From here on nothing is repeated: the share of the case that is being measured (see `shared`)."""
+    left_out: list[str] = field(default_factory=list)
+    """Cases that were not begun."""
+
+
+_clock: ContextVar[_Clock] = ContextVar("clock", default=_Clock())  # noqa: B039 - one without an end is never changed
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Let repeats end after *seconds* of the clock: then everything is measured once, and no more than that."""
-    token = _ends_at.set(time.monotonic() + seconds)
+def within(seconds: float) -> Iterator[list[str]]:
+    """Give a suite *seconds* of the clock; after them no case is begun, and what is running is not repeated.
+
+    Yields the list of the cases left out, which grows.
+    """
+    ends_at = time.monotonic() + seconds
+    clock = _Clock(ends_at, ends_at)
+    token = _clock.set(clock)
     try:
-        yield
+        yield clock.left_out
     finally:
-        _ends_at.reset(token)
+        _clock.reset(token)
 
 
-def shared(cases: Sequence[T]) -> Iterator[T]:
-    """The cases, each with its share of the time there is: the first must not have it all."""
-    began, ends_at = time.monotonic(), _ends_at.get()
+def is_over(case: str) -> bool:
+    """Whether the time of the suite is up; *case* is written down as left out then."""
+    clock = _clock.get()
+    if time.monotonic() <= clock.cut_at:
+        return False
+    clock.left_out.append(case)
+    return True
+
+
+def _name(case: Any) -> str:
+    return case.name if isinstance(case, Path) else str(case)
+
+
+def shared(cases: Sequence[T], name: Callable[[T], str] = _name) -> Iterator[T]:
+    """The cases, each with its share of the time there is: the first must not have it all.
+
+    Those whose turn comes after the end of it are left out, by their *name* (see `within`).
+    """
+    clock = _clock.get()
+    began, ends_at = time.monotonic(), clock.ends_at
     try:
         for number, case in enumerate(cases, 1):
-            _ends_at.set(began + (ends_at - began) * number / len(cases))
+            if is_over(name(case)):
+                continue
+            if ends_at < inf:
+                clock.ends_at = began + (ends_at - began) * number / len(cases)
             yield case
     finally:
-        _ends_at.set(ends_at)
+        if ends_at < inf:
+            clock.ends_at = ends_at
 
 
 def turns(repeats: int, warm_up: int = 1) -> Iterator[int]:
-    """Numbers of the turns: below 0 those that do not count, then 0, and more while there is time (see `within`)."""
+    """Numbers of the turns: below 0 those that do not count, then 0, and more while there is time (see `shared`)."""
     yield from range(-warm_up, 1)
     for turn in range(1, repeats):
-        if time.monotonic() > _ends_at.get():
+        if time.monotonic() > _clock.get().ends_at:
             return
         yield turn
 
@@ -125,7 +166,7 @@ def alternate(commands: Mapping[str, Command], repeats: int, *, warm_up: int = 1
     A peer that fails (anything but framesift) is left out, with its reason on stderr.
     """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
-    if time.monotonic() > _ends_at.get():  # programs and caches are warm by then
+    if time.monotonic() > _clock.get().ends_at:  # programs and caches are warm by then
         warm_up = 0
     for turn in turns(repeats, warm_up):
         for name in list(runs):
@@ -141,6 +182,46 @@ def alternate(commands: Mapping[str, Command], repeats: int, *, warm_up: int = 1
             if turn >= 0:
                 runs[name].append(run)
     return runs
+
+
+class Journal(list[Row]):
+    """Measurements, each written to a file as it is added: what was measured outlives the process that measures."""
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__()
+        self._path = path
+
+    def append(self, row: Row) -> None:
+        super().append(row)
+        if self._path:
+            with self._path.open("a") as file:
+                file.write(json.dumps(row, default=plain) + "\n")
+
+    def extend(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self.append(row)
+
+    def __iadd__(self, rows: Iterable[Row]) -> "Journal":  # type: ignore[override,misc]
+        self.extend(rows)
+        return self
+
+
+_journal: ContextVar[Path | None] = ContextVar("journal", default=None)
+
+
+def keep_in(path: Path) -> None:
+    """Write the measurements of `journal` to *path* from now on."""
+    _journal.set(path)
+
+
+def journal() -> Journal:
+    """An empty list for the measurements of a suite."""
+    return Journal(_journal.get())
+
+
+def plain(value: Any) -> Any:
+    """A value of NumPy as JSON has it."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def middle(runs: list[Run], what: str) -> float:

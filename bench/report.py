@@ -29,8 +29,9 @@ line.grid { stroke: var(--grid) } line.one { stroke: var(--dim); stroke-dasharra
 line.mean { stroke: var(--ink); stroke-width: 2 }
 .ours, .ahead { fill: var(--ours) } .peer { fill: var(--peer) } .behind { fill: var(--behind) }
 .ahead, .behind { fill-opacity: .75 } .curve { fill: none; stroke-width: 2 }
-.two { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)) }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums }
+.two { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)) }
+.wide, figure { overflow-x: auto } figure > svg { min-width: 40rem } .cut { color: var(--behind) }
+table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums }
 td, th { border-bottom: 1px solid var(--grid); padding: .2rem .7rem .2rem 0; text-align: right; white-space: nowrap }
 td:first-child, th:first-child { text-align: left } th { color: var(--dim); font-weight: 500 }
 figure { margin: 1rem 0 } summary { cursor: pointer; color: var(--dim); font-size: .85rem; margin: .5rem 0 }
@@ -55,34 +56,26 @@ def write_page(
     )
 
 
-def comparisons(found: dict[str, Result]) -> list[tuple[str, str, str, float]]:
-    """(suite, peer, case, how many times faster ours is) of everything that ours and a peer were timed at."""
+def comparisons(found: dict[str, Result], figure: str = "wall_s") -> list[tuple[str, str, str, float]]:
+    """(suite, peer, case, the peer's over ours) of every *figure*, less of which is better, that both have of a case."""
     ratios = []
     for suite, run in found.items():
         if suite == "scale":
             continue
         cases: dict[str, dict[str, float]] = {}
-        for row in run.measurements:
-            if "program" in row and "wall_s" in row:
-                case = row.get("case") or row.get("clip", "")
-                cases.setdefault(case, {})[row["program"]] = 0.0
-        for (program, case), rows in _by_program(run.measurements).items():
-            cases[case][program] = middle_of(rows, "wall_s")
+        given = [{**row, "_case": row.get("case") or row.get("clip", "")} for row in run.measurements]
+        for (case, program), rows in by(given, "_case", "program").items():
+            value = middle_of(rows, figure)
+            if value > 0:
+                cases.setdefault(case, {})[program] = value
         for case, programs in cases.items():
-            mine = programs.get(OURS, 0.0)
-            ratios += [
-                (suite, peer, case, theirs / mine)
-                for peer, theirs in programs.items()
-                if not peer.startswith(OURS) and mine > 0 and theirs > 0
-            ]
+            if OURS in programs:
+                ratios += [
+                    (suite, peer, case, theirs / programs[OURS])
+                    for peer, theirs in programs.items()
+                    if not peer.startswith(OURS)
+                ]
     return ratios
-
-
-def _by_program(measurements: list[Row]) -> dict[tuple[Any, ...], list[Row]]:
-    given = [
-        {**row, "_case": row.get("case") or row.get("clip", "")} for row in measurements if "wall_s" in row
-    ]
-    return by(given, "program", "_case")
 
 
 def _head(found: dict[str, Result]) -> str:
@@ -99,8 +92,25 @@ def _head(found: dict[str, Result]) -> str:
     return f'<h1>framesift beside its peers</h1><p class="dim">{html.escape(facts)}</p>'
 
 
+_FIGURES_COMPARED = {
+    "wall_s": ("wall clock", "times faster than the peer", "the time"),
+    "peak_rss_bytes": ("peak memory", "times less memory than the peer", "the memory"),
+    "radius": ("coverage radius", "the peer's coverage radius over ours", "the radius"),
+    "mean_distance": (
+        "mean distance to the nearest pick",
+        "the peer's mean distance over ours",
+        "the mean distance",
+    ),
+}
+
+
 def _standing(found: dict[str, Result]) -> str:
-    ratios = comparisons(found)
+    parts = [_compared(comparisons(found, name), *texts) for name, texts in _FIGURES_COMPARED.items()]
+    return f"<h2>Where it stands</h2>{''.join(parts)}" if any(parts) else ""
+
+
+def _compared(ratios: list[tuple[str, str, str, float]], what: str, axis: str, of_peer: str) -> str:
+    """How many comparisons of one figure are ahead, a plot of them, and those that are behind."""
     if not ratios:
         return ""
     rows: dict[str, list[tuple[str, float]]] = {}
@@ -108,13 +118,17 @@ def _standing(found: dict[str, Result]) -> str:
         rows.setdefault(f"{suite}: {peer}", []).append((case, ratio))
     behind = sorted((ratio, suite, peer, case) for suite, peer, case, ratio in ratios if ratio < 1)
     listed = "".join(
-        f"<li>{html.escape(f'{suite}, {case}: {1 / ratio:.2f}x the time of {peer}')}</li>"
+        f"<li>{html.escape(f'{suite}, {case}: {1 / ratio:.2f}x {of_peer} of {peer}')}</li>"
         for ratio, suite, peer, case in behind
     )
-    whole = f"{len(ratios) - len(behind)} of {len(ratios)} comparisons of wall clock are ahead, {len(behind)} behind."
-    more = f"<details open><summary>behind in</summary><ul>{listed}</ul></details>" if behind else ""
-    picture = plots.dots(rows, "times faster than the peer: a dot a case, a bar at their geometric mean")
-    return f"<h2>Where it stands</h2><p>{whole}</p><figure>{picture}</figure>{more}"
+    whole = f"{len(ratios) - len(behind)} of {len(ratios)} comparisons of {what} are ahead or even, {len(behind)} behind."
+    more = (
+        f"<details{' open' * (what == 'wall clock')}><summary>behind in</summary><ul>{listed}</ul></details>"
+        if behind
+        else ""
+    )
+    picture = plots.dots(rows, f"{axis}: a dot a case, a bar at their geometric mean")
+    return f"<p>{whole}</p><figure>{picture}</figure>{more}"
 
 
 def _section(run: Result) -> str:
@@ -126,7 +140,9 @@ def _section(run: Result) -> str:
     noted = f"<details><summary>what the columns say</summary>{said}</details>" if said else ""
     what = html.escape(intro.partition(": ")[2] or intro)
     table = _table(shown)
-    return f'<h2>{run.suite}</h2><p class="dim">{what}</p><figure>{figures}</figure>{table}{noted}'
+    cut = f'<p class="cut">{html.escape(run.cut)}</p>' if run.cut else ""
+    drawn = f"<figure>{figures}</figure>" if figures else ""
+    return f'<h2>{run.suite}</h2><p class="dim">{what}</p>{drawn}{table}{cut}{noted}'
 
 
 def _code(text: str) -> str:
@@ -217,7 +233,11 @@ def _storage(measurements: list[Row]) -> str:
 
 
 def _memory(measurements: list[Row]) -> str:
-    peaks = {row["clip"]: row["peak_rss_bytes"] / 2**20 for row in measurements if "peak_rss_bytes" in row}
+    peaks = {
+        row["clip"] + ", in colour" * (row.get("color") == "yes"): row["peak_rss_bytes"] / 2**20
+        for row in measurements
+        if "peak_rss_bytes" in row
+    }
     return plots.bars({"peak memory, MB": peaks}, ours="") if peaks else ""
 
 

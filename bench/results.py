@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .record import OURS, Machine
+from .record import OURS, Machine, plain
 
 Row = dict[str, Any]
 Key = tuple[tuple[str, Any], ...]
@@ -55,15 +55,24 @@ class Result:
         where = f"{machine['cores']} cores of {machine['cpu']}, {packages}"
         return f"`python -m bench {self.suite} --size {settings['size']}{device}` on {where}:"
 
+    @property
+    def cut(self) -> str:
+        """A sentence on what it did not measure; empty if there is nothing."""
+        left_out = self.header.get("left_out")
+        return f"Left out after {self.header['took_s']:.0f} s: {'; '.join(left_out)}." if left_out else ""
 
-def result(suite: str, settings: Settings, measurements: list[Row], seconds: float) -> Result:
-    """What was just measured here."""
+
+def result(
+    suite: str, settings: Settings, measurements: list[Row], seconds: float, left_out: Iterable[str] = ()
+) -> Result:
+    """What was just measured here; *left_out* says what was not."""
     header = {
         "run": uuid.uuid4().hex[:12],
         "suite": suite,
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "took_s": round(seconds, 1),
         "settings": asdict(settings),
+        "left_out": list(left_out),
         **Machine.here().to_json(),
     }
     return Result(suite=suite, header=header, measurements=measurements)
@@ -77,11 +86,6 @@ def append(path: Path, found: Result) -> None:
         file.write(json.dumps(found.header) + "\n")
         for measurement in found.measurements:
             file.write(json.dumps({"run": run, **measurement}, default=plain) + "\n")
-
-
-def plain(value: Any) -> Any:
-    """A value of NumPy as JSON has it."""
-    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def read(path: Path) -> list[Result]:

@@ -78,7 +78,7 @@ def bandwidth() -> float:
     return _BYTES * cores / _best(lambda: _read(data))
 
 
-def _best(work: Callable[[], Any], repeats: int = 5) -> float:
+def _best(work: Callable[[], Any], repeats: int = 30) -> float:
     """Least seconds that every core takes for *work* at once."""
     found = []
     for _ in range(repeats):

@@ -15,7 +15,7 @@ from framesift.selection.choice import METHODS
 
 from . import clips, metrics, ours
 from .peers import deeplabcut, lightning_pose, sleap
-from .record import OURS, alternate, shared
+from .record import OURS, alternate, journal, shared
 from .results import Settings, by, middle_of, spread_of
 
 N = 20
@@ -30,37 +30,36 @@ def measure(settings: Settings) -> list[Row]:
     """Whole processes in turn, each turn with another seed; then their picks, judged all by the same code.
 
     The warm-up is on a clip of two seconds: what is warmed are imports, compiled kernels and the file system. SLEAP,
-    which takes half a minute a clip, is run on the first alone in size ``small``.
+    which takes half a minute a clip, is run once, and in size ``small`` on the first alone.
     """
-    size = settings.size
-    measurements: list[Row] = []
-    warm_up = 0 if size == "tiny" else 1
-    for number, path in enumerate(shared(material(size))):
+    measurements = journal()
+    for number, path in enumerate(shared(material(settings.size))):
         with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
-            programs = {name: make for name, make in _PROGRAMS[size].items() if make(path, Path(folder), 0)}
-            width, height, n_frames = _geometry(path)
-            if size == "small" and number:  # half a minute each
-                programs.pop(_SLEAP, None)
-            if _SLEAP in programs and (reason := sleap.too_much(width, height, n_frames)):
-                measurements.append({"clip": path.name, "program": _SLEAP, "left_out": reason})
-                del programs[_SLEAP]
-            path.read_bytes()
-            commands = {name: _command(make, name, path, Path(folder)) for name, make in programs.items()}
-            runs = alternate(commands, _REPEATS[size], warm_up=warm_up)
-            for name, found in runs.items():
-                for turn, run in enumerate(found):
-                    row: Row = {
-                        "clip": path.name,
-                        "program": name,
-                        "n": N,
-                        "n_frames": n_frames,
-                        **asdict(run),
-                    }
-                    measurements.append({**row, **_answer(_out(Path(folder), name, turn))})
-        even = ((2 * np.arange(N) + 1) * n_frames // (2 * N)).tolist()
-        measurements.append({"clip": path.name, "program": _EVEN, "picks": even})
-        _judge(path, [row for row in measurements if row["clip"] == path.name and "picks" in row])
+            measurements += _clip(path, Path(folder), settings.size, is_first=number == 0)
     return measurements
+
+
+def _clip(path: Path, folder: Path, size: str, *, is_first: bool) -> list[Row]:
+    width, height, n_frames = _geometry(path)
+    programs = {name: make for name, make in _PROGRAMS[size].items() if make(path, folder, 0)}
+    found: list[Row] = []
+    if _SLEAP in programs and (reason := sleap.too_much(width, height, n_frames)):
+        found.append({"clip": path.name, "program": _SLEAP, "left_out": reason})
+        del programs[_SLEAP]
+    path.read_bytes()
+    commands = {name: _command(make, name, path, folder) for name, make in programs.items()}
+    slow = {_SLEAP: commands.pop(_SLEAP)} if _SLEAP in commands else {}
+    runs = alternate(commands, _REPEATS[size], warm_up=int(is_first and size != "tiny"))
+    if is_first or size == "full":
+        runs |= alternate(slow, 1, warm_up=0)
+    for name, made in runs.items():
+        for turn, run in enumerate(made):
+            row: Row = {"clip": path.name, "program": name, "n": N, "n_frames": n_frames, **asdict(run)}
+            found.append({**row, **_answer(_out(folder, name, turn))})
+    even = ((2 * np.arange(N) + 1) * n_frames // (2 * N)).tolist()
+    found.append({"clip": path.name, "program": _EVEN, "picks": even})
+    _judge(path, [row for row in found if "picks" in row])
+    return found
 
 
 def material(size: str) -> list[Path]:
@@ -114,8 +113,10 @@ def _row(clip: str, name: str, made: list[Row], even: Row, fastest: float) -> Ro
     return row
 
 
-def _framesift(path: Path, out: Path, seed: int, method: str, decode: str = "exact") -> list[str]:
-    return ours.select(path, N, out, seed, method=method, decode=decode)
+def _framesift(
+    path: Path, out: Path, seed: int, method: str, decode: str = "exact", min_gap: str | None = None
+) -> list[str]:
+    return ours.select(path, N, out, seed, method=method, decode=decode, min_gap=min_gap)
 
 
 def _deeplabcut(path: Path, out: Path, seed: int, algorithm: str) -> list[str] | None:
@@ -135,12 +136,19 @@ _PEERS: dict[str, Make] = {
 }
 _ALL: dict[str, Make] = {
     OURS: partial(_framesift, method="kmeans"),
+    f"{OURS} min-gap 0": partial(_framesift, method="kmeans", min_gap="0"),
     f"{OURS} fast": partial(_framesift, method="kmeans", decode="fast"),
     f"{OURS} keyframes": partial(_framesift, method="kmeans", decode="keyframes"),
     **_OURS_TOO,
     **_PEERS,
 }
-_PROGRAMS = {"tiny": {OURS: _ALL[OURS], **_PEERS}, "small": _ALL, "full": _ALL}
+_FEWER = (f"{OURS} fast", f"{OURS} coreset")
+"""Left out of size ``small``: what they take is what others do."""
+_PROGRAMS = {
+    "tiny": {OURS: _ALL[OURS], **_PEERS},
+    "small": {name: make for name, make in _ALL.items() if name not in _FEWER},
+    "full": _ALL,
+}
 
 
 def _command(make: Make, name: str, path: Path, folder: Path) -> Callable[[int], list[str]]:

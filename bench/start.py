@@ -10,7 +10,7 @@ from . import clips, ours
 from .record import alternate
 from .results import Settings, by, middle_of
 
-_REPEATS = {"tiny": 1, "small": 9, "full": 25}
+_REPEATS = {"tiny": 1, "small": 7, "full": 25}
 
 Row = dict[str, Any]
 

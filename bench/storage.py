@@ -14,11 +14,12 @@ import framesift
 
 from . import clips
 from .peers import ffmpeg
+from .record import journal, shared
 from .record import measure as measure_process
 from .results import Settings, by
 
 Row = dict[str, Any]
-_SAMPLED = {"tiny": 20, "small": 50, "full": 10**9}
+_SAMPLED = {"tiny": 20, "small": 25, "full": 10**9}
 """Frames that are written as PNG and JPEG; evenly spaced, and the rest is taken to be like them."""
 _STORE = "store: "
 _CODECS: dict[str, Callable[[Any], bytes]] = {
@@ -33,8 +34,8 @@ _CODECS: dict[str, Callable[[Any], bytes]] = {
 
 def measure(settings: Settings) -> list[Row]:
     """Bytes of everything that holds a clip's frames."""
-    found = []
-    for path in material(settings.size):
+    found = journal()
+    for path in shared(material(settings.size)):
         n_frames = clips.count(path)
         sizes = {"video": path.stat().st_size, **_store(path), **_dumps(path, n_frames, settings.size)}
         with av.open(str(path)) as container:
@@ -51,7 +52,7 @@ def material(size: str) -> list[Path]:
     if size == "tiny":
         return [clips.noisy(320, 180, 60)]
     coded = [clips.coded(codec, 1280, 720, 200) for codec in clips.CODECS]
-    return [clips.noisy(1920, 1080, 600), clips.screen(1280, 720, 300), *coded, *clips.real()]
+    return [clips.noisy(1920, 1080, 300), clips.screen(1280, 720, 300), *coded, *clips.real()]
 
 
 def rows(measurements: list[Row]) -> list[Row]:

@@ -35,12 +35,16 @@ def cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def put(path: Path, suite: str, title: str, rows: list[dict[str, Any]]) -> bool:
-    """Replace what stands in *path* between ``<!-- bench SUITE -->`` and ``<!-- end -->``; False if nothing does."""
+def put(path: Path, suite: str, title: str, rows: list[dict[str, Any]], cut: str = "") -> bool:
+    """Replace what stands in *path* between ``<!-- bench SUITE -->`` and ``<!-- end -->``; False if nothing does.
+
+    *cut* comes after the table.
+    """
     begin = f"<!-- bench {suite} -->"
     before, _, rest = path.read_text().partition(begin)
     _, found, after = rest.partition(END)
     if not found:
         return False
-    path.write_text(f"{before}{begin}\n{title}\n\n```\n{table(rows)}\n```\n{END}{after}")
+    said = f"\n{cut}\n" if cut else ""
+    path.write_text(f"{before}{begin}\n{title}\n\n```\n{table(rows)}\n```\n{said}{END}{after}")
     return True

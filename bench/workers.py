@@ -6,6 +6,7 @@ are judged in the process that gave them, and to fork with other threads there i
 """
 
 import contextlib
+import math
 import multiprocessing
 import os
 import resource
@@ -13,8 +14,9 @@ import sys
 import threading
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +25,7 @@ from .record import OURS, turns
 
 Work = Callable[[], Any]
 Judge = Callable[[Any], dict[str, Any]]
-_Asked = Literal["call", "judge", "answer", "stop"]
+_Asked = Literal["warm up", "call", "judge", "answer", "stop"]
 _MOST_S = 300
 """Seconds after which a call is given up."""
 _LOOK_S = 5
@@ -38,6 +40,23 @@ class Took:
 
     wall_s: float
     answer: Any = None
+    figures: dict[str, float] = field(default_factory=dict)
+    """What else was measured of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A work that takes long: *work* on *given*; to warm up, on *little* (compiled, imported, but not waited for)."""
+
+    work: Callable[..., Any]
+    given: tuple[Any, ...]
+    little: tuple[Any, ...]
+
+    def __call__(self) -> Any:
+        return self.work(*self.given)
+
+    def warm_up(self) -> Any:
+        return self.work(*self.little)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +69,21 @@ class Call:
     """Peak memory over what the process held before the call."""
     judged: dict[str, Any] | None = None
     """Figures of what it returned; of the first call of a program, and of its last answer."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """What the work itself has measured."""
 
 
 def calls(
-    programs: Mapping[str, Work | None], repeats: int, *, warm_up: int = 1, judge: Judge | None = None
+    programs: Mapping[str, Work | None],
+    repeats: int,
+    *,
+    warm_up: int = 1,
+    enough_s: float = math.inf,
+    judge: Judge | None = None,
 ) -> dict[str, list[Call]]:
     """Call the programs in turn, *repeats* rounds after *warm_up* that do not count.
+
+    A program whose calls took *enough_s* together is called no more: what takes long varies less.
 
     Each has a fresh process from its warm-up to its last call: libraries it imports, threads it starts and memory it
     keeps are its own, and an iteration is not buried under the start of Python. A program that is None is left out;
@@ -68,14 +96,18 @@ def calls(
     """
     workers: dict[str, _Worker] = {}
     found: dict[str, list[Call]] = {}
+    spent: dict[str, list[float]] = defaultdict(list)
     try:
         for name, work in programs.items():
             if work:
                 workers[name], found[name] = _Worker(work, judge), []
         for turn in turns(repeats, warm_up):
             for name in list(found):
+                if found[name] and sum(spent[name]) >= enough_s:
+                    continue
+                began = time.monotonic()
                 try:
-                    call = workers[name].call()
+                    call = workers[name].call(warm_up=turn < 0)
                 except RuntimeError as e:
                     if name.startswith(OURS):
                         raise
@@ -84,6 +116,7 @@ def calls(
                     continue
                 if turn >= 0:
                     found[name].append(call)
+                    spent[name].append(time.monotonic() - began)
         for name, made in found.items():
             if judge:
                 made[0] = replace(made[0], judged=workers[name].ask("judge"))
@@ -124,8 +157,8 @@ class _Worker:
             self.stop()
             raise
 
-    def call(self) -> Call:
-        found = self.ask("call")
+    def call(self, *, warm_up: bool = False) -> Call:
+        found = self.ask("warm up" if warm_up else "call")
         assert isinstance(found, Call)
         return found
 
@@ -164,9 +197,10 @@ def _serve(connection: Connection, work: Work, judge: Judge | None, parent: int)
     while (asked := _next(connection, parent)) != "stop":
         found: Any
         try:
-            if asked == "call":
+            if asked in ("warm up", "call"):
                 answer = None  # its memory is not the next call's
-                found, answer = _measure(work)
+                little = asked == "warm up" and isinstance(work, Given)
+                found, answer = _measure(work.warm_up if little else work)
             else:
                 found = judge(answer) if judge and asked == "judge" else answer
         except Exception:
@@ -205,9 +239,10 @@ def _measure(work: Work) -> tuple[Call, Any]:
     wall = time.perf_counter() - began
     cpu = time.process_time() - cpu
     extra = max(0, _peak() - before)
+    figures: dict[str, float] = {}
     if isinstance(answer, Took):
-        wall, answer = answer.wall_s, answer.answer
-    return Call(wall, cpu, extra), answer
+        wall, answer, figures = answer.wall_s, answer.answer, answer.figures
+    return Call(wall, cpu, extra, figures=figures), answer
 
 
 def _reset_peak() -> int:

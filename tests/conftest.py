@@ -28,14 +28,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="too much for plain Python"))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    try:
-        return (yield)
-    except framesift_kernels.MissingKernelError as e:  # listed in test_kernels_layout.py
-        pytest.skip(str(e))
-
-
 @pytest.fixture(scope="session", params=DEVICES)  # session: Hypothesis wants nothing made anew per test
 def kernels(request):
     return framesift_kernels.load(request.param)

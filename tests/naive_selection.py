@@ -41,3 +41,18 @@ def nearest_to_means(x, labels, centers):
         distance = ((x[rows].astype(np.float64) - center) ** 2).sum(axis=1)
         picks.append(int(rows[distance.argmin()]))
     return picks
+
+
+def evenly(contents, n):
+    """The frame nearest the middle of each of n equal parts that is not black and no copy of one chosen before.
+
+    *contents* has what each frame shows, None for black.
+    """
+    chosen, shown = [], []
+    for part in range(n):
+        middle = (2 * part + 1) * len(contents) // (2 * n)
+        there = [i for i, content in enumerate(contents) if content is not None and content not in shown]
+        frame = min(there, key=lambda i: (abs(i - middle), i))
+        chosen.append(frame)
+        shown.append(contents[frame])
+    return sorted(chosen)

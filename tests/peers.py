@@ -1,5 +1,9 @@
-"""Packages that define what is right: tests that ask them are skipped where they are not installed."""
+"""Packages that define what is right: tests that ask them are skipped where they are not installed.
 
+With ``FAIL_WITHOUT_PEERS=1`` they must be there.
+"""
+
+import os
 from importlib import import_module
 from typing import Any
 
@@ -21,4 +25,6 @@ def peer(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
+        if os.environ.get("FAIL_WITHOUT_PEERS") == "1":
+            raise
         return _Missing(name)

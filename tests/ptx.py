@@ -1,6 +1,7 @@
 """Compile every GPU kernel, for all types it takes, without a GPU: to PTX, and with ptxas if it is there.
 
-Run as a program: prints a line for each, with the registers and the bytes spilled of a thread. Needs what
+Run as a program: prints a line for each, with the registers of a thread and its bytes of
+local memory (arrays that did not fit into registers), and operations that round otherwise than written. Needs what
 ``pip install 'framesift[cuda]'`` brings.
 """
 
@@ -84,6 +85,17 @@ def call_all(kernels: Any) -> None:
         kernels.pair_costs(x, rows, centers, 0.5, 3, np.zeros((n, k), np.float32), 0, False)
         kernels.take(x, rows)
         kernels.is_finite(x)
+        kernels.lead(x, 0, 0.5, one.copy(), numbers.copy(), np.zeros(n, np.int64))
+        for other in (np.uint8, np.float16, np.float32):
+            kernels.nearest(
+                x, x.astype(other), 0, 0, np.zeros((n, 2), np.uint64), np.zeros((0, 2), np.uint64)
+            )
+    table = np.ones((k, n))
+    kernels.balance_logs(table.astype(np.float32), table[:, 0], table[:, 0])
+    places, closed = np.zeros((1, n), np.int32), np.zeros(n, np.uint8)
+    kernels.product_scores(
+        table.astype(np.float32), table[:, 0], table[:, 0], places, table[0], closed, slice(0, n), table[0]
+    )
     costs, near = np.ones((n, 16), np.float32), np.ones(16, np.float32)
     slot = np.zeros(16, np.int32)
     kernels.cost_gains(costs, rows, near, near)
@@ -96,6 +108,7 @@ def call_all(kernels: Any) -> None:
     for dtype, depth in ((np.uint8, 8), (np.uint16, 10)):
         plane, out = np.zeros((16, 16), dtype), np.zeros((3, 3), np.uint8)
         kernels.picture(plane, [plane.view(np.uint64)], (9,), (0, 16, 0, 16), depth, 1.0, 0.0, out)
+        kernels.chroma(plane, (1, 1), (0, 16, 0, 16), 1.0, 0.0, out[None])
     mask = np.ones((5, 5), np.uint8)
     for columns in (False, True):
         kernels.rle_encode(mask, columns)
@@ -107,7 +120,7 @@ def call_all(kernels: Any) -> None:
 
 
 def assembled(ptx: str) -> str:
-    """Registers and spills, as ptxas says; or that there is none."""
+    """Registers and local memory, as ptxas says; or that there is none."""
     found = importlib.util.find_spec("nvidia")
     places = list(found.submodule_search_locations or []) if found else []
     tools = [tool for place in places for tool in Path(place).glob("*/bin/ptxas")]
@@ -123,15 +136,16 @@ def assembled(ptx: str) -> str:
         command = [str(tools[0]), "-v", target, *relocatable, file.name, "-o", "/dev/null"]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     registers = re.search(r"Used (\d+) registers", said)
-    spilled = [int(size) for size in re.findall(r"(\d+) bytes spill stores", said)]
-    return f"{registers[1] if registers else '?'} registers, {sum(spilled)} bytes spilled"
+    local = [int(size) for size in re.findall(r"(\d+) bytes (?:stack frame|spill stores)", said)]
+    return f"{registers[1] if registers else '?'} registers, {sum(local)} bytes of local memory"
 
 
 def main() -> None:
     call_all(without_gpu())
     for (name, kinds), ptx in sorted(compiled.items()):
         fused = len(re.findall(r"fma\.rn\.f32", ptx)), len(re.findall(r"fma\.rn\.f64", ptx))
-        print(f"{name}({kinds}): {assembled(ptx)}, {fused[0]} + {fused[1]} FMAs")
+        loose = len(re.findall(r"\.approx|\.ftz|div\.full", ptx))
+        print(f"{name}({kinds}): {assembled(ptx)}, {loose} approximations, {fused[0]} + {fused[1]} FMAs")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ import framesift
 import naive_bench
 from bench import (
     __main__,
+    cases,
     clips,
     compare,
     decode,
@@ -192,14 +194,115 @@ def test_repeats_end_with_the_time_but_one_is_made() -> None:
 
 
 def test_no_case_takes_the_time_of_the_others() -> None:
-    with record.within(3600):
-        made = [(case, record._ends_at.get()) for case in record.shared("abcd")]
+    with record.within(3600) as left_out:
+        made = [(case, record._clock.get().ends_at) for case in record.shared("abcd")]
         spans = np.diff([ends for _, ends in made])
         assert [case for case, _ in made] == list("abcd")
         np.testing.assert_allclose(spans, 900, atol=1)
-        assert record._ends_at.get() == pytest.approx(made[-1][1])
-    assert record._ends_at.get() == math.inf
+        assert record._clock.get().ends_at == pytest.approx(made[-1][1])
+    assert left_out == []
+    assert record._clock.get().ends_at == math.inf
     assert list(record.shared([])) == []
+
+
+def test_cases_after_the_end_are_left_out_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("bench.record.time.monotonic", lambda: now)
+    measured = []
+    with record.within(10) as left_out:
+        for case in record.shared([tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "c.mp4"]):
+            measured.append(case.name)
+            now += 7
+        assert not left_out[1:]
+        assert record.is_over("a row")
+        assert list(record.turns(3)) == [-1, 0]
+    assert measured == ["a.mp4", "b.mp4"]
+    assert left_out == ["c.mp4", "a row"]
+    assert not record.is_over("what has no end")
+
+
+def test_all_suites_together_end_in_time() -> None:
+    assert sum(suites.BUDGET_S.values()) + 45 <= suites.TOTAL_S <= 0.85 * 15 * 60  # 45: to make the clips
+    names, spent = list(suites.BUDGET_S), 0.0
+    for at, name in enumerate(names):  # each takes half as long again as it may
+        spent += 1.5 * suites.budget_s(name, names[at:], suites.TOTAL_S - spent)
+    assert spent <= 15 * 60
+    assert suites.budget_s("decode", ["decode"], 1e9) == suites.BUDGET_S["decode"]
+    assert suites.budget_s("decode", ["decode", "scale"], -5) == 0
+
+
+class _Impatient(subprocess.Popen[bytes]):
+    """Its time is up as soon as something was measured."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        assert isinstance(self.args, list)
+        while timeout is not None:
+            if Path(self.args[-1], "journal.jsonl").exists():
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            time.sleep(0.01)
+        return super().wait()
+
+
+_SUITE = """
+import os, time
+from bench.record import journal, shared
+
+def measure(settings):
+    found = journal()
+    for case in shared("abc"):
+        found += [{"case": case, "program": "framesift", "wall_s": 1.0}]
+        %s
+    return found
+
+def rows(measurements):
+    \"""What it says.\"""
+    return measurements
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "seconds", "cases", "said"),
+    [
+        ("pass", math.inf, "abc", []),
+        ("time.sleep(1.2)", 1, "a", ["b", "c"]),
+        ("1 // (case == 'a')", math.inf, "ab", ["what came after it failed with 1"]),
+        ("os._exit(7)", math.inf, "a", ["what came after it failed with 7"]),
+        ("time.sleep(60)", 50, "a", ["what came after 130 s, when it was stopped"]),
+    ],
+)
+def test_what_was_measured_is_kept_whatever_becomes_of_the_suite(
+    does: str, seconds: float, cases: str, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "bench"
+    root.mkdir()
+    for path in Path(suites.__file__).parent.glob("*.py"):
+        (root / path.name).write_text(path.read_text())
+    (root / "decode.py").write_text(_SUITE % does)
+    monkeypatch.chdir(tmp_path)
+    if "60" in does:
+        monkeypatch.setattr(suites.subprocess, "Popen", _Impatient)
+    found = suites.measure_apart("decode", results.Settings(size="tiny"), seconds)
+    assert "".join(row["case"] for row in found.measurements) == cases
+    assert found.left_out == said
+    assert found.failed == any("came after" in text for text in said)
+
+
+def test_what_was_left_out_is_said_everywhere(tmp_path: Path) -> None:
+    run = results.result("quality", results.Settings(), [], 12.3, ["b.mp4", "c.mp4"])
+    assert run.cut == "Left out after 12 s: b.mp4; c.mp4."
+    path = tmp_path / "README.md"
+    path.write_text("<!-- bench quality -->\n<!-- end -->\n")
+    assert tables.put(path, "quality", "title", [{"x": 1}], run.cut)
+    assert path.read_text().endswith("```\n\nLeft out after 12 s: b.mp4; c.mp4.\n<!-- end -->\n")
+    report.write_page(tmp_path / "page.html", {"quality": run})
+    assert "Left out after 12 s: b.mp4; c.mp4." in (tmp_path / "page.html").read_text()
+    results.append(tmp_path / "results.jsonl", run)
+    assert results.read(tmp_path / "results.jsonl")[0].cut == run.cut
+
+
+def test_a_command_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)failed with -9:.*stopped after 0.2 s"):
+        record.measure(["sleep", "60"], most_s=0.2)
 
 
 @pytest.fixture
@@ -244,6 +347,33 @@ def test_calls_have_processes_of_their_own(capsys: pytest.CaptureFixture[str]) -
     assert workers.apart(os.getpid) != os.getpid()
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         workers.apart(lambda: 1 // 0)
+
+
+@pytest.mark.usefixtures("beside_threads")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_takes_long_is_warmed_up_on_little_and_called_once() -> None:
+    asked: list[float] = []
+
+    def work(seconds: float) -> list[float]:
+        asked.append(seconds)
+        time.sleep(seconds)
+        return asked
+
+    programs: dict[str, workers.Work | None] = {
+        "framesift": lambda: [7.0],
+        "slow": workers.Given(work, (0.2,), (0.01,)),
+    }
+    found = workers.calls(programs, 3, enough_s=0.1, judge=lambda answer: {"answer": answer})
+    assert [len(made) for made in found.values()] == [3, 1]
+    (call,) = found["slow"]
+    assert call.wall_s >= 0.2
+    assert call.judged == {"answer": [0.01, 0.2]}
+    rows = [
+        {"case": "a", "program": program, "wall_s": made.wall_s}
+        for program, calls in found.items()
+        for made in calls
+    ]
+    assert [row["calls"] for row in cases.rows(rows)] == ["3:1"]
 
 
 _FORKING = """
@@ -411,7 +541,7 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     report.write_page(path, {"kernels": runs[1]}, compare.history(runs))
     text = path.read_text()
-    assert "0 of 1 comparisons of wall clock are ahead, 1 behind." in text
+    assert "0 of 1 comparisons of wall clock are ahead or even, 1 behind." in text
     assert "1.54x the time of peer" in text
     assert "prefers-color-scheme: dark" in text
     assert "Over commits" in text

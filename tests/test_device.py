@@ -1,5 +1,9 @@
 """What is asked of a device: the same answers from each. The GPU is a simulated one where there is none."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -156,17 +160,93 @@ def test_rows_that_cover_out_of_core_are_the_cpus(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+def test_neighbours_and_their_scores_are_the_cpus(monkeypatch: pytest.MonkeyPatch, dtype: Any) -> None:
+    monkeypatch.setattr("framesift.features.matrix._BLOCK_BYTES", 64)
+    x, y = make(dtype, 17 if devices.SIMULATED else 4000), make(np.float32, 9, seed=1)
+    stored = zarr.create_array({}, shape=x.shape, chunks=(7, x.shape[1]), dtype=x.dtype)
+    stored[:] = x
+    for call in (
+        lambda x, y, **to: fs.nearest(x, y, 3, **to),
+        lambda x, y, **to: fs.nearest(x, None, 4, **to),
+        lambda x, y, **to: [fs.typicality(x, 3, **to)],
+        lambda x, y, **to: [fs.similarity(x, y, **to)],
+    ):
+        expected = call(x, y)
+        for a, b in ((x, y), (devices.on_gpu(x), devices.on_gpu(y)), (stored, y)):
+            for wanted, found in zip(expected, call(a, b, device="cuda", max_bytes=50), strict=True):
+                np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_groups_of_near_duplicates_are_the_cpus(monkeypatch: pytest.MonkeyPatch, dtype: Any) -> None:
+    monkeypatch.setattr("framesift.selection.duplicates._GPU_BATCH_ROWS", 9)
+    x = make(dtype)
+    expected = fs.near_duplicates(x, 12.0)
+    assert 3 < len(expected.leaders) < len(x), "or nothing was tested"
+    for given in (x, devices.on_gpu(x)):
+        found = fs.near_duplicates(given, 12.0, device="cuda")
+        np.testing.assert_array_equal(found.leaders, expected.leaders)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        np.testing.assert_array_equal(found.distances, expected.distances)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("preselected", [None, [4, 1]])
+@pytest.mark.parametrize("options", [{}, {"min_distance": 9.0, "stop_at_min_distance": False}])
+def test_products_of_objectives_pick_what_the_cpu_picks(preselected: Any, options: Any) -> None:
+    rng = np.random.default_rng(3)
+    n = 20 if devices.SIMULATED else 5000
+    x = make(np.float32, n)
+    values, shares = rng.random(n), rng.random((n, 3)) * rng.integers(0, 2, (n, 3))
+    found = []
+    for place, device in ((x, "cpu"), (x, "cuda"), (devices.on_gpu(x), "cuda")):
+        objectives = [
+            fs.Diversity(x=place, **options),
+            fs.Weights(values=values),
+            fs.Balance(rows=shares, target=[2, 1, 1]),
+            fs.Balance(rows=np.eye(2)[rng.integers(0, 1, n)], target=[1, 1]),
+        ]
+        found.append(fs.product_greedy(objectives, 5, preselected=preselected, device=device).tolist())
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.gpu
+def test_components_of_rows_on_the_gpu_are_the_cpus() -> None:
+    x = make(np.float32, 15, 4)
+    expected = fs.principal_components(x, 2)
+    found = fs.principal_components(devices.on_gpu(x), 2, device="cuda")
+    np.testing.assert_array_equal(found.components, expected.components)
+    np.testing.assert_array_equal(found.transform(devices.on_gpu(x), device="cuda"), expected.transform(x))
+
+
+@pytest.mark.gpu
 @pytest.mark.parametrize("method", ["coreset", "kmeans", "coverage"])
 def test_a_whole_selection_is_the_cpus(tmp_path: Path, method: str) -> None:
-    rng = np.random.default_rng(0)
+    rng, shape = np.random.default_rng(0), (9, 12, 3) if method == "coreset" else (9, 12)
     for i in range(5):
-        Image.fromarray(rng.integers(0, 256, (9, 12), np.uint8)).save(tmp_path / f"{i}.png")
+        Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(tmp_path / f"{i}.png")
     found = []
     for device in ("cpu", "cuda"):
-        with fs.index(tmp_path, size=8, device=device) as made:
+        with fs.index(tmp_path, size=8, color=len(shape) == 3, device=device) as made:
             chosen = fs.select(made, 3, method=method, device=device)
             found.append([(frame.index, frame.score) for frame in chosen.frames])
     assert found[0] == found[1]
+
+
+@pytest.mark.gpu
+def test_the_bench_tells_host_and_device_time_apart() -> None:
+    """Nothing is said of the times, which a simulator makes up. ``bench_on_device.py kernels`` runs all cases."""
+    here = Path(__file__).parent
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
+    command = [sys.executable, here / "bench_on_device.py", "k-center", "scale"]
+    said = subprocess.check_output(command, text=True, env=env)
+    found = {made["suite"]: made["rows"] for made in map(json.loads, said.splitlines()[-2:])}
+    assert {"framesift, rows on the device", "plain sweep"} <= {row["peer"] for row in found["k-center"]}
+    for row in found["k-center"]:
+        assert min(row["device ms"], row["copies ms"], row["host ms"]) > 0
+    assert all("device s" in row for row in found["scale"] if row["program"] == "framesift")
 
 
 @pytest.mark.gpu
@@ -194,6 +274,15 @@ def test_arrays_on_the_gpu_are_checked_and_converted_there() -> None:
 def test_without_a_gpu_the_device_is_refused_in_one_sentence() -> None:
     if devices.has_cuda():
         pytest.skip("there is a GPU")
-    for call in (fs.kcenter_greedy, fs.kmeans, fs.coverage, fs.facility_location):
+    calls: Any = (
+        fs.kcenter_greedy,
+        fs.kmeans,
+        fs.coverage,
+        fs.facility_location,
+        fs.typicality,
+        fs.near_duplicates,
+        fs.principal_components,
+    )
+    for call in calls:
         with pytest.raises(UsageError, match=r"NVIDIA GPU.*pip install 'framesift\[cuda\]'"):
             call(np.zeros((3, 2), np.float32), 2, device="cuda")

@@ -13,17 +13,6 @@ import framesift_kernels
 PACKAGE = Path(__file__).parents[1] / "kernels" / "framesift_kernels"
 DEVICES = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
 CONSTANTS = ["CACHED_ELEMENTS", "CALLED_IN_THREADS"]
-MISSING = {
-    "cpu": set(),
-    "cuda": {
-        "balance_logs",
-        "chroma",
-        "lead",
-        "nearest",
-        "product_scores",
-    },
-}
-"""Kernels that a device does not have yet: asked for, they are an error that says so."""
 
 
 def arguments(function, skip=0):
@@ -51,9 +40,7 @@ def offered(device):
 @pytest.mark.parametrize("device", DEVICES)
 def test_every_device_offers_the_protocol_one_kernel_a_file(device):
     found, where = offered(device)
-    wanted = protocol()
-    assert MISSING[device] <= wanted.keys()
-    assert found == {name: wanted[name] for name in wanted.keys() - MISSING[device]} != {}
+    assert found == protocol() != {}
     assert all(name == stem for name, stem in where.items())
 
 
@@ -66,7 +53,7 @@ def test_a_device_exports_what_it_defines(device):
         if isinstance(n, ast.Assign) and n.targets[0].id == "__all__"
     )
     extra = {"require"} if device == "cuda" else set()
-    assert set(names) - extra == {*CONSTANTS, *protocol()} - MISSING[device]
+    assert set(names) - extra == {*CONSTANTS, *protocol()}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -111,11 +98,3 @@ def test_load_says_what_is_missing_and_what_installs_it(hidden, said):
 def test_load_knows_two_devices():
     with pytest.raises(ValueError, match="'tpu'"):
         framesift_kernels.load("tpu")
-
-
-@pytest.mark.gpu
-def test_a_kernel_without_twin_says_so():
-    cuda = framesift_kernels.load("cuda")
-    with pytest.raises(framesift_kernels.DeviceUnavailableError, match="has no kernel anything"):
-        cuda.anything  # noqa: B018
-    assert not hasattr(cuda, "anything")

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import config
 from numpy.testing import assert_allclose, assert_array_equal
 
+import framesift_kernels
 import naive_neighbours
+from devices import SIMULATED, examples, on_gpu
 from framesift_kernels.cpu._log import log
 from framesift_kernels.cpu._vector import ROWS, VECTORS, WIDTH
 
-compiled_only = pytest.mark.skipif(config.DISABLE_JIT, reason="too many rows for plain Python")
-check = settings(deadline=None, max_examples=30)
+compiled_only = pytest.mark.compiled
+check = examples(30)
 NONE = np.uint64(2**64 - 1)
 TILE = VECTORS * WIDTH
 
@@ -40,7 +42,15 @@ def split(keys):
 @pytest.mark.parametrize(("x_type", "y_type"), [("u1", "u1"), ("f2", "f4"), ("f4", "f4")])
 @pytest.mark.parametrize(
     ("n", "m", "d", "k"),
-    [(0, 3, 2, 2), (1, 1, 1, 1), (ROWS + 1, WIDTH + 1, 3, 5), (ROWS - 1, TILE, 2, TILE), (2, TILE + 1, 0, 3)],
+    [(0, 3, 2, 2), (1, 1, 1, 1), (5, 9, 4, 3)]
+    if SIMULATED
+    else [
+        (0, 3, 2, 2),
+        (1, 1, 1, 1),
+        (ROWS + 1, WIDTH + 1, 3, 5),
+        (ROWS - 1, TILE, 2, TILE),
+        (2, TILE + 1, 0, 3),
+    ],
 )
 def test_nearest_matches_naive(kernels, rng, n, m, d, k, x_type, y_type):
     x, y = make_rows(rng, n, d, np.dtype(x_type)), make_rows(rng, m, d, np.dtype(y_type))
@@ -58,7 +68,12 @@ def test_nearest_matches_naive(kernels, rng, n, m, d, k, x_type, y_type):
 
 
 @check
-@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 6), st.randoms(use_true_random=False))
+@given(
+    st.integers(1, 9 if SIMULATED else 40),
+    st.integers(1, 13 if SIMULATED else 30),
+    st.integers(1, 6),
+    st.randoms(use_true_random=False),
+)
 def test_nearest_does_not_depend_on_blocks_or_their_order(kernels, n, m, k, random):
     seed = np.random.default_rng(random.randrange(2**32))
     x, y = (seed.integers(0, 3, (rows, 2)).astype(np.float32) for rows in (n, m))
@@ -71,6 +86,14 @@ def test_nearest_does_not_depend_on_blocks_or_their_order(kernels, n, m, k, rand
         kernels.nearest(x[a : a + 7], y[b : b + 11], a, b, keys_x[a : a + 7], keys_y[b : b + 11])
     assert_array_equal(np.sort(keys_x, axis=1), np.sort(whole_x, axis=1))
     assert_array_equal(np.sort(keys_y, axis=1), np.sort(whole_y, axis=1))
+
+
+def test_of_equally_near_rows_the_first_stay_whenever_they_come(kernels):
+    x, y, keys = np.zeros((5, 2), np.float32), np.zeros((9, 2), np.uint8), np.full((5, 3), NONE)
+    nobody = np.empty((0, 3), np.uint64)
+    for start, stop in ((4, 9), (0, 4)):
+        kernels.nearest(x, y[start:stop], 0, start, keys, nobody)
+    assert_array_equal(split(keys)[0], [[0, 1, 2]] * 5)
 
 
 @compiled_only
@@ -136,7 +159,12 @@ def test_results_do_not_depend_on_the_tiles(kernels, tmp_path):
 
 
 @check
-@given(st.integers(0, 50), st.integers(1, 3), st.sampled_from([0.0, 1.0, 1.5, 9.0]), st.integers(0, 2**32))
+@given(
+    st.integers(0, 14 if SIMULATED else 50),
+    st.integers(1, 3),
+    st.sampled_from([0.0, 1.0, 1.5, 9.0]),
+    st.integers(0, 2**32),
+)
 def test_lead_matches_naive(kernels, n, d, radius, seed):
     x = np.random.default_rng(seed).integers(0, 4, (n, d)).astype(np.float32)
     sqdist, labels, leaders = np.full(n, np.inf, np.float32), np.zeros(n, np.int32), np.empty(n, np.int64)
@@ -161,7 +189,7 @@ def test_log_is_within_a_unit_in_the_last_place(rng):
 
 @pytest.mark.parametrize("n", [1, 31, 32, 33, 1023, 1024, 1025])
 def test_product_scores_match_numpy(kernels, rng, n):
-    if config.DISABLE_JIT:
+    if config.DISABLE_JIT or SIMULATED:
         n = min(n, 40)
     added = rng.random((3, n)).astype(np.float32)
     sums, strengths = np.array([1.0, 0.0, 3.0]), np.array([1.0, -2.0, 0.0])
@@ -194,7 +222,7 @@ def test_product_scores_of_nothing_defined_take_the_first(kernels):
 
 
 def test_product_scores_take_the_first_of_equals(kernels):
-    n = 50 if config.DISABLE_JIT else 5000
+    n = 50 if config.DISABLE_JIT or SIMULATED else 5000
     added, scores = np.ones((1, n), np.float32), np.empty(n)
     added[0, [n // 3, n // 2]] = 2
     none = np.empty((0, n), np.int32)
@@ -213,3 +241,85 @@ def test_balance_logs_match_naive(kernels, rng, classes, equal):
         sums = rows[chosen].sum(axis=0, dtype=np.float64)
         found = kernels.balance_logs(np.ascontiguousarray(rows.T), sums, target)
         assert_allclose(found, np.log(naive_neighbours.fit(rows, target, chosen)), rtol=1e-12, atol=1e-13)
+
+
+# The same bits on every device, wherever arrays lie
+
+
+def both_places(kernels, call, given, written):
+    """What *call* writes and returns on the CPU, of arrays that lie here, and of ones that lie on the GPU."""
+    found = []
+    for place in ("cpu", "here", "there"):
+        arrays = [a.copy() if isinstance(a, np.ndarray) else a for a in given]
+        there = [on_gpu(a) if place == "there" and isinstance(a, np.ndarray) else a for a in arrays]
+        chosen = framesift_kernels.load("cpu") if place == "cpu" else kernels
+        returned = getattr(chosen, call)(*there)
+        out = [chosen.get(there[i]) for i in written]
+        found.append([*out, returned])
+    return found
+
+
+def assert_all_equal(found):
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            assert_array_equal(a, b)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+@pytest.mark.parametrize(("n", "m"), [(3, 21), (18, 5)] if SIMULATED else [(3, 70_000), (3000, 999)])
+def test_nearest_is_the_cpus(rng, dtype, n, m):
+    """A few rows, whose others are divided among blocks, and many."""
+    cuda = framesift_kernels.load("cuda")
+    x, y = make_rows(rng, n, 5, np.float32), make_rows(rng, m, 5, np.dtype(dtype))
+    y[m // 2 :: 3] = y[0]
+    given = x, y, 11, 2, np.full((n, 4), NONE), np.full((m, 4), NONE)
+    found = both_places(cuda, "nearest", given, (4, 5))
+    assert_all_equal([[np.sort(keys, axis=1) for keys in one[:2]] for one in found])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+@pytest.mark.parametrize("d", [0, 1, 5])
+def test_leaders_are_the_cpus(rng, dtype, d):
+    """Rows follow leaders that there were before, those of the same tile, those of others; some are just 2 apart."""
+    cuda = framesift_kernels.load("cuda")
+    n = 19 if SIMULATED else 3000
+    x = rng.integers(0, 4, (n, d)).astype(dtype)
+    sqdist = np.where(rng.random(n) < 0.3, 1.0, np.inf).astype(np.float32)
+    labels = rng.integers(0, 9, n).astype(np.int32)
+    given = x, 7, 4.0, sqdist, labels, np.zeros(n, np.int64)
+    found = both_places(cuda, "lead", given, (3, 4, 5))
+    leaders = found[0][3]
+    assert_all_equal([[a[:leaders] if i == 2 else a for i, a in enumerate(one)] for one in found])
+    assert leaders > 5 or d < 5, "or nothing was tested"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("part", [slice(0, 30), slice(7, 23), slice(4, 4)])
+def test_product_scores_are_the_cpus(rng, part):
+    cuda = framesift_kernels.load("cuda")
+    added = np.exp(rng.normal(0, 30, (3, 30))).astype(np.float32)
+    added[0, 3:6], added[1, 9] = 0, np.inf
+    added = np.ascontiguousarray(
+        np.tile(added[:, :12], 3)[:, :30]
+    )  # equals, that one thread of the simulator's has
+    sums, strengths = np.array([0.0, 2.5, 1e-3]), np.array([-1.5, 0.0, 3.1])
+    labels, tables = rng.integers(0, 5, (2, 12)).astype(np.int32), rng.normal(size=5)
+    labels, closed = np.tile(labels, 3)[:, :30], np.tile(rng.random(12) < 0.3, 3)[:30].astype(np.uint8)
+    labels = np.ascontiguousarray(labels)
+    given = added, sums, strengths, labels, tables, closed, part, np.full(30, 9.0)
+    assert_all_equal(both_places(cuda, "product_scores", given, (7,)))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("classes", [2, 5, 60])
+@pytest.mark.parametrize("equal", [True, False])
+def test_balance_logs_are_the_cpus(rng, classes, equal):
+    cuda = framesift_kernels.load("cuda")
+    n = 6 if SIMULATED else 5000
+    rows = (rng.random((classes, n)) * (rng.random((classes, n)) < 0.5)).astype(np.float32)
+    rows[:, 0] = 0
+    target = np.full(classes, 1 / classes) if equal else rng.dirichlet(np.ones(classes))
+    for sums in (np.zeros(classes), rng.random(classes)):
+        assert_all_equal(both_places(cuda, "balance_logs", (rows, sums, target), ()))

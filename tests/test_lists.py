@@ -56,6 +56,8 @@ def test_label_studio_gets_a_task_a_picture(made: Path) -> None:
         assert unquote(file) == frame.file
         assert (made / "out" / unquote(file)).exists()
         assert task["meta"]["frame_index"] == frame.index
+        folder = Path(selection.sources[frame.source].uri).parent.name
+        assert task["data"]["lightlyFileName"] == f"{folder}/a-{frame.index:02d}-mp4.png"
     written(made, "label-studio", prefix="s3://bucket/")
     tasks = json.loads((made / "out" / "label-studio.json").read_text())
     assert tasks[0]["data"]["image"].startswith("s3://bucket/frames/")
@@ -144,17 +146,18 @@ def test_duplicates_corrupt_frames_and_the_datapool_have_lists_of_their_own(tmp_
     pool = f"p{earlier.frames[0].index}.png"
     chosen = [f"p{i}.png" for i in framesift.read_selection(out / "selection.json").indices()]
     assert lines(out / "filenames" / "sampled_filenames.txt") == sorted([pool, *chosen])
-    assert lines(out / "filenames" / "sampled_excluding_datapool_filenames.txt") == chosen
+    assert lines(out / "filenames" / "sampled_filenames_excluding_datapool.txt") == chosen
     assert lines(out / "filenames" / "duplicate_filenames.txt") == ["p2.png"]
     assert lines(out / "filenames" / "corrupt_filenames.txt") == ["p7.png"]
     check = json.loads((out / "corruptness_check_information.json").read_text())
-    assert check == {"corrupt_samples": {"p7.png": "built-in"}, "corrupt_videos": {}}
+    assert check == {"corrupt_samples": {"p7.png": "OSError"}, "corrupt_videos": {}}
     sequences = json.loads((out / "data" / "sequence_information.json").read_text())
     assert [name for entry in sequences for name in entry["filenames"]] == chosen
 
 
 def test_frames_that_follow_one_another_are_a_sequence(made: Path, tmp_path: Path) -> None:
-    from framesift.export.worker import frame_names, sequences
+    from framesift.export.worker import sequences
+    from framesift.lightly.names import sample_names
 
     selection = framesift.read_selection(made / "out" / "selection.json")
     frame = selection.frames[0]
@@ -163,7 +166,7 @@ def test_frames_that_follow_one_another_are_a_sequence(made: Path, tmp_path: Pat
 
     selection.frames = [replace(frame, source=place, index=i) for i in (3, 4, 5, 9, 29)]
     with framesift.open_index(made / "store") as index:
-        found = sequences(selection, index, frame_names(selection, index))
+        found = sequences(selection, index, sample_names(index))
         at = next(i for i, r in enumerate(index.records) if r.uri == selection.sources[place].uri)
         pts, base = index.reader(at).read("pts"), index.records[at].time_base
     assert [entry["frame_indices"] for entry in found] == [[3, 4, 5], [9], [29]]

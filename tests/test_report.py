@@ -130,7 +130,7 @@ def test_the_report_has_the_shape_of_lightlyone(made: Path) -> None:
     assert sum(cover["counts"]) == N
     assert cover["metrics"]["max"] == found["framesift"]["distances"]["unit"]["coverage"][CHOSEN]["radius"]
     numeric = found["datasetAnalysis"]["metadataInformation"]["lightlyNumeric"]
-    assert set(numeric) == {"luminance", "contrast", "sharpness", "motion"}
+    assert set(numeric) == {"luminance", "contrast", "sharpness", "motion", "snr", "uniformRowRatio"}
     for entry in numeric.values():
         assert [sum(entry[name]["counts"]) for name in ("input", "selected", "random")] == [N, PICKS, PICKS]
     assert len(found["generalInformation"]["selectedAndRemovedImageExamples"]) == PICKS
@@ -411,7 +411,9 @@ def test_maps_of_packages_that_are_installed(
     assert points.shape == (N, 2)
     assert points.min() >= 0
     assert points.max() <= 1
-    assert found["datasetAnalysis"]["embeddingInformation"]["scatterPlotData"]["umap"]
+    assert found["datasetAnalysis"]["embeddingInformation"]["scatterPlotData"]["umapEmbeddingData"][
+        "input2dEmbeddings"
+    ]
     assert (tmp_path / "report.html").read_text().count('class="map"') == 2
 
 

@@ -11,6 +11,7 @@ import pytest
 import framesift as fs
 from clips import make_clip
 from framesift.errors import SourceError, UsageError
+from framesift.selection.choice import METHODS
 from framesift_cli.main import run
 from posefiles import write_slp
 from real import prediction, video
@@ -87,6 +88,57 @@ def test_what_is_no_project_stays_as_it_is(chosen: fs.Selection, tmp_path: Path)
     newer = write_slp(tmp_path / "n.slp", [(0, 1, 0, 0.5, [(0, 0, 0), (0, 0, 0)])], format_id=3.0)
     with pytest.raises(SourceError, match="newer"):
         fs.write_suggestions(chosen, newer)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_suggestions_of_every_way_to_choose(clip: Path, tmp_path: Path, method: str) -> None:
+    """SLEAP's stride is ``uniform``, random ``random``, image features ``kmeans``, frame chunk ``chunk``."""
+    with fs.index(clip, start=10) as made:
+        chosen = fs.select(made, 7, method=method)
+    path = tmp_path / "p.slp"
+    assert fs.write_suggestions(chosen, path) == 7
+    assert suggestions(path) == [("clip.mp4", i) for i in chosen.indices()]
+    if method == "chunk":
+        assert chosen.indices() == list(range(10, 17))
+
+
+@pytest.mark.parametrize("method", ["uncertain", "jump", "temporal", "fitting", "list"])
+def test_suggestions_of_every_way_to_judge_predictions(
+    clip: Path, tmp_path: Path, rng: np.random.Generator, method: str
+) -> None:
+    """SLEAP's prediction score is ``uncertain``; velocity and max point displacement are ``temporal`` and ``jump``."""
+    points = np.cumsum(rng.normal(size=(60, 2, 2)), axis=0) + 40
+    points[33] += 30
+    score = np.where(np.arange(60) == 33, 0.01, 0.9)
+    rows = [
+        (i, 1, 0, float(score[i]), [(float(x), float(y), float(score[i])) for x, y in points[i]])
+        for i in range(60)
+    ]
+    path = write_slp(tmp_path / "p.slp", rows, videos=["clip.mp4"], tracks=["a"])
+    thresholds = {"jump": 10.0, "uncertain": 0.3} if method in ("jump", "uncertain") else {}
+    with fs.index(clip) as made:
+        options: dict[str, Any] = {"frames": [33, 20]} if method == "list" else {}
+        found = fs.outliers(
+            made, path, 2, method=method, thresholds=thresholds, flagged_only=True, min_gap=1, **options
+        )
+    assert 33 in found.selection.indices()
+    added = fs.write_suggestions(found.selection, path)
+    assert suggestions(path) == [("clip.mp4", i) for i in found.selection.indices()]
+    assert added == len(found.selection)
+
+
+def test_a_chunk_makes_up_for_what_is_left_out(clip: Path, tmp_path: Path) -> None:
+    with fs.index(clip) as made:
+        first = fs.select(made, 4, method="chunk")
+        assert first.indices() == [0, 1, 2, 3]
+        path = tmp_path / "p.slp"
+        fs.write_suggestions(first, path)
+        assert fs.select(made, 3, method="chunk", exclude=path).indices() == [4, 5, 6]
+        assert fs.select(made, 3, method="chunk", min_gap=5).indices() == [0, 5, 10]
+    (tmp_path / "selection.json").write_text(json.dumps(first.to_json()))
+    options = ["--start", "20", "--method", "chunk", "-n", "2", "--out", str(tmp_path / "o"), "-q"]
+    assert run(["select", str(clip), *options]) == 0
+    assert fs.read_selection(tmp_path / "o" / "selection.json").indices() == [20, 21]
 
 
 def test_the_command(chosen: fs.Selection, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

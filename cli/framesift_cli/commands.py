@@ -18,11 +18,19 @@ from .options import (
     Isolate,
     Layout,
     LayoutName,
+    Metadata,
     Method,
     Mode,
+    NearDuplicates,
     Out,
     PictureCrop,
+    Predictions,
+    Preselected,
+    Queries,
     Quiet,
+    Relevant,
+    Root,
+    Scores,
     Scratch,
     ScratchBytes,
     Size,
@@ -33,6 +41,7 @@ from .options import (
     Stream,
     Threads,
     Timeout,
+    by_tag,
 )
 from .progress import reporting
 from .showing import (
@@ -42,6 +51,7 @@ from .showing import (
     place,
     print_json,
     say,
+    show_plan,
     show_selection,
 )
 
@@ -59,7 +69,10 @@ def select(
         bool, typer.Option("--per-source", help="Choose -n frames of every source.")
     ] = False,
     min_gap: Annotated[
-        str | None, typer.Option(help="Least distance of two chosen frames: 15 (frames) or 0.5s.")
+        str | None,
+        typer.Option(
+            help="Least distance of two chosen frames: 15 (frames), 0.5s, auto; kmeans and coverage keep apart by default."
+        ),
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -90,6 +103,14 @@ def select(
             help="With --config: pass over frames below its minimum distance and go on, instead of stopping.",
         ),
     ] = False,
+    predictions: Predictions = None,
+    metadata: Metadata = None,
+    scores: Scores = None,
+    queries: Queries = None,
+    preselected: Preselected = None,
+    relevant_filenames: Relevant = None,
+    near_duplicates: NearDuplicates = None,
+    root: Root = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     start: Start = None,
     stop: Stop = None,
@@ -117,12 +138,36 @@ def select(
     threads: Threads = None,
     isolate: Isolate = None,
     timeout: Timeout = 300.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it will take: memory, disk and time.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
     """Choose frames and write them as pictures."""
     import framesift
 
+    if dry_run:
+        found = framesift.plan(
+            inputs,
+            n,
+            method=method.value,
+            per_source=per_source,
+            config=config,
+            size=size,
+            start=start,
+            stop=stop,
+            step=step,
+            crop=crop,
+            decode=decode.value,
+            color=color,
+            layout=layout.value,
+            context=context,
+            image_format=image_format.value,
+            device=device,
+            threads=threads,
+        )
+        return show_plan(found, as_json=as_json)
     with reporting(quiet=quiet) as progress:
         selection = framesift.extract(
             inputs,
@@ -139,6 +184,14 @@ def select(
             order=order,
             config=config,
             skip_near=skip_near,
+            predictions=predictions,
+            metadata=metadata,
+            scores=scores,
+            queries=by_tag(queries),
+            preselected=preselected or None,
+            relevant_filenames=relevant_filenames,
+            near_duplicates=near_duplicates,
+            root=root,
             size=size,
             start=start,
             stop=stop,

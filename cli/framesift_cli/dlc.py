@@ -26,12 +26,19 @@ if TYPE_CHECKING:
 
 dlc = typer.Typer(
     name="dlc",
-    help="DeepLabCut projects: create, add-videos, extract, outliers.",
+    help="DeepLabCut projects: create, add-videos, extract, outliers, split.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class SplitBy(StrEnum):
+    """What is on one side as a whole."""
+
+    frame = "frame"
+    video = "video"
 
 
 class Existing(StrEnum):
@@ -120,7 +127,10 @@ def extract(
         Existing, typer.Option(help="Videos that have pictures: skip them, or extend these by -n others.")
     ] = Existing.skip,
     min_gap: Annotated[
-        str | None, typer.Option(help="Least distance of two chosen frames: 15 (frames) or 0.5s.")
+        str | None,
+        typer.Option(
+            help="Least distance of two chosen frames: 15 (frames), 0.5s, auto; kmeans and coverage keep apart by default."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     store: Store = None,
@@ -210,6 +220,37 @@ def outliers(
             **judging,
         )
     return _show(found, as_json=as_json, quiet=quiet)
+
+
+@dlc.command()
+def split(
+    config: Config,
+    fraction: Annotated[
+        float | None, typer.Option(help="Share that trains; TrainingFraction by default.", show_default=False)
+    ] = None,
+    shuffles: Annotated[int, typer.Option(help="Splits to make.")] = 1,
+    by: Annotated[
+        SplitBy, typer.Option(help="Pictures by themselves, or all of a video on one side.")
+    ] = SplitBy.frame,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """List which labelled pictures train and which test: framesift/splits.csv and .json in the project."""
+    from framesift import deeplabcut
+
+    found = deeplabcut.split(config, fraction=fraction, n_shuffles=shuffles, by=by.value, seed=seed)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        for path in found.written:
+            typer.echo(path)
+    if not quiet:
+        for item in found.skipped:
+            say(f"skipped: {item.uri}: {item.reason}")
+        for number, (train, test) in enumerate(zip(found.train, found.test, strict=True), 1):
+            say(f"shuffle {number}: {len(train)} train, {len(test)} test")
+    return 0
 
 
 def _show(found: "Extracted", *, as_json: bool, quiet: bool) -> int:

@@ -16,6 +16,7 @@ class Method(StrEnum):
     uniform = "uniform"
     random = "random"
     motion_kmeans = "motion-kmeans"
+    chunk = "chunk"
 
 
 class Decode(StrEnum):
@@ -111,3 +112,68 @@ Format = Annotated[ImageFormat, typer.Option(help="Format of the pictures.")]
 PictureCrop = Annotated[
     str | None, typer.Option(metavar="X1,X2,Y1,Y2", help="Write only this rectangle of each picture.")
 ]
+Predictions = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="With --config: LightlyOne's predictions; .lightly/predictions beside the input by default.",
+    ),
+]
+Metadata = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR|CSV",
+        help="With --config: LightlyOne's metadata, or a table; .lightly/metadata beside the input by default.",
+    ),
+]
+Scores = Annotated[
+    Path | None,
+    typer.Option(metavar="CSV", help="With --config: a table of scores, with a column filenames."),
+]
+Queries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--query",
+        metavar="[TAG=]PATH",
+        help="With --config: pictures, folder, video or selection.json that SIMILARITY compares with; repeatable.",
+    ),
+]
+Preselected = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="PATH",
+        help="With --config: selected before, a datapool: selection.json, list of file names or store; repeatable.",
+    ),
+]
+Relevant = Annotated[
+    Path | None,
+    typer.Option(
+        "--relevant-filenames", metavar="FILE", help="With --config: names of the files that may be chosen."
+    ),
+]
+NearDuplicates = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DISTANCE", help="With --config: leave out frames as near to an earlier one, from 0 to 2."
+    ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="With --config: folder that the names of predictions and lists are relative to; the input's by default.",
+    ),
+]
+
+
+def by_tag(queries: list[str] | None) -> dict[str, list[Path]] | None:
+    """Queries by what stands before their ``=``, if that is no path."""
+    if not queries:
+        return None
+    found: dict[str, list[Path]] = {}
+    for query in queries:
+        tag, equals, path = query.partition("=")
+        if not equals or Path(query).exists():
+            tag, path = "", query
+        found.setdefault(tag, []).append(Path(path))
+    return found

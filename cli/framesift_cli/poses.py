@@ -18,18 +18,27 @@ Files = Annotated[
     list[Path], typer.Argument(metavar="PREDICTIONS...", help="Files of predictions of any tool.")
 ]
 
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder to write to; by default beside each file.")
+]
+
 
 def filter_predictions(
     files: Files,
     method: Annotated[Filter, typer.Option(help="How paths are smoothed.")] = Filter.median,
     window: Annotated[int, typer.Option(help="Frames of a median, odd.")] = 5,
     p_bound: Annotated[float, typer.Option(help="Keypoints less likely are missing to arima.")] = 0.001,
+    ar: Annotated[int, typer.Option(help="Autoregressive degree of arima.")] = 3,
+    ma: Annotated[int, typer.Option(help="Moving average degree of arima.")] = 1,
+    out: Out = None,
 ) -> int:
     """Smooth predictions: writes <name>_filtered.h5 and .csv beside each file."""
     from framesift import predictions
 
     for path in files:
-        for written in predictions.filter_file(path, method.value, window=window, p_bound=p_bound):
+        for written in predictions.filter_file(
+            path, method.value, out, window=window, p_bound=p_bound, ar_ma=(ar, ma)
+        ):
             typer.echo(written)
     return 0
 
@@ -42,6 +51,7 @@ def skeleton(
     config: Annotated[
         Path | None, typer.Option(help="A DeepLabCut project, of whose skeleton the bones are.")
     ] = None,
+    out: Out = None,
 ) -> int:
     """Lengths and orientations of bones: writes <name>_skeleton.h5 and .csv beside each file."""
     from framesift import predictions
@@ -52,6 +62,6 @@ def skeleton(
 
         pairs += [list(map(str, pair)) for pair in read_project(config).data.get("skeleton") or ()]
     for path in files:
-        for written in predictions.skeleton_file(path, pairs):
+        for written in predictions.skeleton_file(path, pairs, out):
             typer.echo(written)
     return 0

@@ -20,6 +20,7 @@ _VERBS = {
     "report": "Reporting",
     "read": "Reading",
     "write": "Writing",
+    "draw": "Drawing",
 }
 _UNITS = {
     "download": "MB",
@@ -31,6 +32,7 @@ _UNITS = {
     "report": "reports",
     "read": "files",
     "write": "files",
+    "draw": "frames",
 }
 _SCALE = {"download": 10**6, "upload": 10**6}
 

@@ -36,7 +36,36 @@ def show_selection(selection: "Selection", out: str, *, as_json: bool, quiet: bo
             f"{count(len(selection), 'frame')} of {count(n_sources, 'source')} in {seconds:.1f} s; "
             f"look at {inside(out, 'contact-sheet.png')}"
         )
+    if ignored := selection.options.get("ignored"):
+        say(f"warning: these options of the configuration mean nothing here: {', '.join(map(str, ignored))}")
     return exit_code(selection.set_aside, [(s.uri, s.warnings) for s in selection.sources])
+
+
+def show_plan(plan: dict[str, Any], *, as_json: bool) -> int:
+    """A table of memory, disk and time, or JSON; the exit code."""
+    if as_json:
+        print_json(plan)
+    else:
+        typer.echo(
+            f"{count(plan['n_chosen'], 'frame')} of {plan['n_frames']} in {count(len(plan['sources']), 'source')}"
+        )
+        for name, free in (("memory", "memory"), ("disk", "disk")):
+            parts = {part: _megabytes(size) for part, size in plan[f"{name}_bytes"].items()}
+            there = plan["free_bytes"][free]
+            typer.echo(_parts(name, parts) + ("" if there is None else f"; {_megabytes(there)} are free"))
+        typer.echo(_parts("time", {part: f"{s:.1f} s" for part, s in plan["seconds"].items()}))
+    for item in plan["set_aside"]:
+        say(f"set aside: {item['uri']}: {item['reason']}")
+    return 3 if plan["set_aside"] else 0
+
+
+def _parts(name: str, parts: dict[str, str]) -> str:
+    rest = ", ".join(f"{part} {text}" for part, text in parts.items() if part != "total")
+    return f"{name + ':':8}about {parts['total']} ({rest})"
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"
 
 
 def exit_code(set_aside: "list[SetAside]", warnings: list[tuple[str, list[str]]]) -> int:

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import deeplabcut, lightly, masks, predictions
+    from .drawing.drawn import Drawn
+    from .drawing.labelled_pictures import check_labels
+    from .drawing.labelled_videos import label_video
+    from .drawing.trajectories import plot_trajectories
     from .export.exporting import export
     from .export.lightning_project import import_zip
     from .export.lists import write_lists
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from .outliers.choosing import Outliers, outliers
     from .outliers.extracting import count_outliers, extract_outliers
     from .pipeline import extract
+    from .planning import plan
     from .progress import Progress
     from .report.reporting import report
     from .selection.choice import select
@@ -35,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Balance",
     "Diversity",
+    "Drawn",
     "DuplicateGroups",
     "Index",
     "KMeans",
@@ -45,6 +51,7 @@ __all__ = [
     "SelectedSource",
     "Selection",
     "Weights",
+    "check_labels",
     "count_outliers",
     "coverage",
     "deeplabcut",
@@ -58,12 +65,15 @@ __all__ = [
     "index",
     "kcenter_greedy",
     "kmeans",
+    "label_video",
     "lightly",
     "masks",
     "near_duplicates",
     "nearest",
     "open_index",
     "outliers",
+    "plan",
+    "plot_trajectories",
     "predictions",
     "principal_components",
     "product_greedy",
@@ -82,6 +92,7 @@ __all__ = [
 _MODULES = {
     "Balance": "selection.objectives",
     "Diversity": "selection.objectives",
+    "Drawn": "drawing.drawn",
     "DuplicateGroups": "selection.duplicates",
     "Index": "index",
     "KMeans": "selection.kmeans",
@@ -92,6 +103,7 @@ _MODULES = {
     "SelectedSource": "selection.result",
     "Selection": "selection.result",
     "Weights": "selection.objectives",
+    "check_labels": "drawing.labelled_pictures",
     "count_outliers": "outliers.extracting",
     "coverage": "selection.coverage",
     "describe": "inspection",
@@ -104,10 +116,13 @@ _MODULES = {
     "index": "index",
     "kcenter_greedy": "selection.kcenter",
     "kmeans": "selection.kmeans",
+    "label_video": "drawing.labelled_videos",
     "near_duplicates": "selection.duplicates",
     "nearest": "selection.neighbours",
     "open_index": "index",
     "outliers": "outliers.choosing",
+    "plan": "planning",
+    "plot_trajectories": "drawing.trajectories",
     "principal_components": "features.components",
     "product_greedy": "selection.product",
     "read_selection": "selection.result",

@@ -183,8 +183,40 @@ def index(
     StoreBusyError, ResourceError, IntegrityError
         The store is being written by another process, the disk is full, the store is damaged.
     """
+    options = index_options(
+        size=size, start=start, stop=stop, step=step, crop=crop, decode=decode, color=color
+    )
+    return make_index(
+        inputs,
+        store,
+        options,
+        device=device,
+        threads=threads,
+        isolate=isolate,
+        timeout_s=timeout_s,
+        stream=stream,
+        scratch=scratch,
+        scratch_bytes=scratch_bytes,
+        progress=progress,
+    )
+
+
+def make_index(
+    inputs: Input | Iterable[Input],
+    store: PathLike | None,
+    options: IndexOptions,
+    *,
+    device: str,
+    threads: int | None,
+    isolate: bool | None,
+    timeout_s: float,
+    stream: bool,
+    scratch: PathLike | None,
+    scratch_bytes: int | str | None,
+    progress: ProgressCallback,
+) -> Index:
+    """`index`, with the options that shape its rows as `index_options` has checked them."""
     began = time.perf_counter()
-    options = _options(size=size, start=start, stop=stop, step=step, crop=crop, decode=decode, color=color)
     n_threads = count_threads(threads)
     if not timeout_s > 0:
         raise UsageError(f"timeout_s must be more than 0, got {timeout_s}")
@@ -294,7 +326,14 @@ def _keep(made: Index, room: Scratch | None, packed: "PackedStore | None", stack
         room.close()
 
 
-def _options(*, size: int, step: int, decode: str, color: bool, **others: Any) -> IndexOptions:
+def index_options(*, size: int, step: int, decode: str, color: bool, **others: Any) -> IndexOptions:
+    """The options of `index` that shape its rows.
+
+    Raises
+    ------
+    UsageError
+        One makes no sense.
+    """
     if not 8 <= size <= 512:
         raise UsageError(f"size must be from 8 to 512 pixels, got {size}")
     if step < 1:

@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .errors import UsageError
+from .evenly import choose_evenly
 from .export.exporting import LAYOUTS, check_export, export
-from .index import PathLike, index
+from .index import Index, PathLike, index_options, make_index
+from .ingest.job import Even
 from .positions import Position
 from .progress import ProgressCallback, silent
 from .selection.choice import check_choice, select
@@ -31,6 +34,14 @@ def extract(
     order: int = 4,
     config: Mapping[str, Any] | PathLike | None = None,
     skip_near: bool = False,
+    predictions: PathLike | None = None,
+    metadata: PathLike | None = None,
+    scores: PathLike | None = None,
+    queries: Any = None,
+    preselected: PathLike | Iterable[PathLike] | None = None,
+    relevant_filenames: PathLike | None = None,
+    near_duplicates: float | None = None,
+    root: PathLike | None = None,
     size: int = 64,
     start: str | float | Position | None = None,
     stop: str | float | Position | None = None,
@@ -57,7 +68,13 @@ def extract(
     The options are those of the three; see there, also for what they raise. *min_gap* is the layout's own by default:
     2 for ``"lightning-pose"``, so that no chosen frame is the next one's context. Options of all three are checked
     before anything is decoded. With *config*, a selection configuration of LightlyOne, `lightly.select_frames`
-    chooses, and *n* and the options of `select` that it lacks are not used.
+    chooses, with all that is brought along for it, from *predictions* to *root* (by default the folder that is the
+    only input); *n* and the options of `select` that it lacks are not used.
+
+    ``"uniform"`` of one video, or of each, chooses the same frames without decoding all: it decodes those in the
+    middle of each part from their keyframes, and frames around one that is black or a copy of another chosen one.
+    That is done where nothing else needs all frames: without *store*, *exclude*, *report* and *color*. Damage to
+    the rest of the video is not seen then.
 
     Returns
     -------
@@ -77,56 +94,79 @@ def extract(
     min_gap = LAYOUTS[layout].min_gap if min_gap is None else min_gap
     check_choice(n, method, min_gap, seed, order)
     exclude = check_excluded(exclude)
+    brought = {
+        "predictions": predictions,
+        "metadata": metadata,
+        "scores": scores,
+        "queries": queries,
+        "preselected": preselected,
+        "relevant_filenames": relevant_filenames,
+        "near_duplicates": near_duplicates,
+        "root": root,
+    }
     rules = None
     if config is not None:
-        from .lightly.frames import read_config, select_frames
+        from .lightly.frames import check_brought, read_config, select_frames
 
         rules = read_config(config)
-    with index(
-        inputs,
-        store,
-        size=size,
-        start=start,
-        stop=stop,
-        step=step,
-        crop=crop,
-        decode=decode,
-        color=color,
-        device=device,
-        threads=threads,
-        isolate=isolate,
-        timeout_s=timeout_s,
-        stream=stream,
-        scratch=scratch,
-        scratch_bytes=scratch_bytes,
-        progress=progress,
-    ) as made:
-        if rules is None:
-            selection = select(
-                made,
-                n,
-                method=method,
-                per_source=per_source,
-                seed=seed,
-                min_gap=min_gap,
-                exclude=exclude,
-                at_most=at_most,
-                keep_duplicates=keep_duplicates,
-                order=order,
-                device=device,
-                progress=progress,
-            )
-        else:
-            selection = select_frames(
+        inputs, brought = check_brought(inputs, rules, brought)
+    elif given := [name for name, value in brought.items() if value is not None]:
+        raise UsageError(f"{given[0]} is for a selection configuration: give config (--config) as well")
+    options = index_options(
+        size=size, start=start, stop=stop, step=step, crop=crop, decode=decode, color=color
+    )
+
+    def make(even: Even | None = None) -> Index:
+        return make_index(
+            inputs,
+            store,
+            replace(options, even=even),
+            device=device,
+            threads=threads,
+            isolate=isolate,
+            timeout_s=timeout_s,
+            stream=stream,
+            scratch=scratch,
+            scratch_bytes=scratch_bytes,
+            progress=progress,
+        )
+
+    def choose(made: Index) -> Selection:
+        if rules is not None:
+            return select_frames(
                 made,
                 rules,
                 skip_near=skip_near,
                 exclude=exclude,
+                **brought,
                 keep_duplicates=keep_duplicates,
                 seed=seed,
                 device=device,
                 progress=progress,
             )
+        return select(
+            made,
+            n,
+            method=method,
+            per_source=per_source,
+            seed=seed,
+            min_gap=min_gap,
+            exclude=exclude,
+            at_most=at_most,
+            keep_duplicates=keep_duplicates,
+            order=order,
+            device=device,
+            progress=progress,
+        )
+
+    is_alone = per_source or (isinstance(inputs, str | os.PathLike) and os.path.isfile(inputs))
+    is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
+    needs_all = store is not None or color or report or bool(exclude)
+    found = choose_evenly(make, choose, n) if is_even and not needs_all else None
+    made, selection = found or (make(), None)
+    with made:
+        if selection is None:
+            selection = choose(made)
         export(
             selection,
             out,

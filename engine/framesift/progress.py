@@ -9,7 +9,9 @@ from typing import Literal
 class Progress:
     """A step of long work."""
 
-    stage: Literal["download", "index", "select", "export", "upload", "verify", "report", "read", "write"]
+    stage: Literal[
+        "download", "index", "select", "export", "upload", "verify", "report", "read", "write", "draw"
+    ]
     done: int
     """Frames (pictures for the export, bytes for downloads and uploads, files of predictions) done so far."""
     total: int

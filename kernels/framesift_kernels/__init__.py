@@ -1,7 +1,7 @@
 """Compiled kernels: arrays in, arrays out. One module a device, every module with the same functions."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,6 @@ Region = tuple[int, int, int, int]
 
 class DeviceUnavailableError(RuntimeError):
     """The device asked for cannot be used here."""
-
-
-class MissingKernelError(DeviceUnavailableError, AttributeError):
-    """A kernel has no twin on the device."""
 
 
 class PictureAt(Protocol):
@@ -75,6 +71,8 @@ class Kernels(Protocol):
         bias: float,
         out: U8,
     ) -> PictureAt: ...
+
+    def draw(self, picture: U8, strokes: F32, colors: F32) -> None: ...
 
     def luminance(self, thumbnails: U8) -> tuple[F32, F32, U8]: ...
 
@@ -227,6 +225,4 @@ def _cuda() -> Kernels:
             "pip install 'framesift[cuda]', or use device='cpu'"
         ) from None
     cuda.require()
-    return cast(
-        Kernels, cuda
-    )  # those without a twin yet raise MissingKernelError; tests/test_kernels_layout.py lists them
+    return cuda

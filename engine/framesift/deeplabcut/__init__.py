@@ -2,5 +2,6 @@
 
 from .extraction import Extracted, count, extract, outliers
 from .project import add_videos, create
+from .splits import Splits, split
 
-__all__ = ["Extracted", "add_videos", "count", "create", "extract", "outliers"]
+__all__ = ["Extracted", "Splits", "add_videos", "count", "create", "extract", "outliers", "split"]

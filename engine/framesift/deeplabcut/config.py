@@ -69,6 +69,12 @@ class Project:
             key=key, path=path, name=name, crop=None if text is None else parse_crop(_crop(text))
         )
 
+    def labels(self, video: str) -> Path | None:
+        """What people labelled of a video, by its name; None where there is nothing yet."""
+        folder = self.folder / "labeled-data" / video
+        tables = [folder / f"CollectedData_{self.data['scorer']}{suffix}" for suffix in (".h5", ".csv")]
+        return next((path for path in tables if path.is_file()), None)
+
     def number(self, name: str, default: float) -> float:
         """A number of the config.
 

@@ -342,10 +342,11 @@ class _Export:
 
     def _measured(self) -> "Measured":
         from ..report.measuring import measure  # late: few ask for it
+        from ..report.reporting import write_measured
 
         assert self.selection.index is not None
         measured = measure(self.selection, self.selection.index, self.out)
-        write_json(self.out / "report.json", measured.json)
+        write_measured(self.out, measured)
         return measured
 
 

@@ -105,11 +105,23 @@ def _label_studio(
     selection: Selection, pictures: list[_Picture], folder: Path, categories: list[str], prefix: str
 ) -> list[Path]:
     tasks = [
-        {"id": number, "data": {"image": prefix + quote(p.file)}, "meta": _origin(selection, p.frame)}
+        {
+            "id": number,
+            "data": {"image": prefix + quote(p.file), **_called(selection, p.frame)},
+            "meta": _origin(selection, p.frame),
+        }
         for number, p in enumerate(pictures, 1)
     ]
     write_json(folder / "label-studio.json", tasks)
     return [folder / "label-studio.json"]
+
+
+def _called(selection: Selection, frame: SelectedFrame) -> dict[str, str]:
+    """What LightlyOne calls a frame of a video, as in its own tasks."""
+    from ..lightly.names import frame_of_source
+
+    name = frame_of_source(selection, frame)
+    return {} if name is None else {"lightlyFileName": name}
 
 
 def _origin(selection: Selection, frame: SelectedFrame) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -13,15 +14,24 @@ from framesift_kernels import F32, I64
 
 from ..files import write_atomically, write_json
 from ..index import Index, PathLike
-from ..machine import load_kernels
+from ..lightly.config import Config, parse
+from ..lightly.frames import brought_before
+from ..lightly.names import common_folder
+from ..lightly.preparing import Prepared, of_unit_length, prepare
 from ..progress import ProgressCallback, silent
-from ..selection.candidates import gather
 from ..selection.excluded import read_excluded
 from ..selection.result import Selection, _text, read_selection
 from ..sources import Input
 from .lists import write_lines
 
-LISTS = ("sampled", "sampled_excluding_datapool", "removed", "duplicate", "corrupt")
+LISTS = {
+    "sampled": "sampled_filenames",
+    "new": "sampled_filenames_excluding_datapool",
+    "removed": "removed_filenames",
+    "duplicate": "duplicate_filenames",
+    "corrupt": "corrupt_filenames",
+}
+"""Names of the files of the lists."""
 
 
 def write_outputs(
@@ -37,14 +47,18 @@ def write_outputs(
 ) -> list[Path]:
     """Write what LightlyOne's worker writes of a run, under its names.
 
-    ``filenames/*_filenames.txt``: the frames ``sampled``, ``sampled_excluding_datapool`` (without those of
-    *exclude*), ``removed``, ``duplicate`` (exact copies of an earlier frame) and ``corrupt`` (undecodable); but for
-    the second, each frame is in one list. ``data/sequence_information.json``: chosen frames that follow one another
-    are a sequence. ``data/embeddings.csv``, ``data/normalized_embeddings.csv`` and ``data/selected_embeddings.csv``:
-    128 principal components of the thumbnails, of the first two all frames.
-    ``corruptness_check_information.json``. A frame is called ``<video>-<index>-<extension>.png``, the index padded
-    to as many digits as the number of frames has; an image goes by its own name. Names are relative to the folder
-    that all sources have in common. ``report.json`` is written by `report`.
+    ``filenames/``: lists of the frames ``sampled``, ``sampled…excluding_datapool`` (without those that were selected
+    before), ``removed``, ``duplicate`` (copies of an earlier frame, and near duplicates where these were left out)
+    and ``corrupt`` (undecodable, or too many uniform rows where these were looked for); but for the second, each
+    frame is in one list, and those that are not relevant are in none. ``data/sequence_information.json``: sequences
+    that were selected, or else chosen frames that follow one another. ``data/embeddings.csv`` and
+    ``data/normalized_embeddings.csv``: 128 principal components of the thumbnails of all frames but corrupt ones and
+    duplicates; ``data/selected_embeddings.csv`` and ``data/selected_embeddings_including_datapool.csv``: of those
+    selected, of unit length. ``data/al_score_embeddings.csv``: the scores of predictions, where a strategy used some.
+    ``corruptness_check_information.json``. A frame is called
+    ``<video>-<index>-<extension>.png``, the index padded to as many digits as the number of frames has; an image goes
+    by its own name. Names are relative to the folder that all sources have in common, or to the root that was given.
+    ``report.json`` is written by `report`.
 
     Parameters
     ----------
@@ -55,7 +69,7 @@ def write_outputs(
     store, inputs, threads, progress
         As for `report`.
     exclude
-        Frames extracted before, the datapool, as they were given to `select`.
+        Frames extracted before, as they were given to `select`; what was given as preselected is known.
     embeddings
         Write the three tables of embeddings: about 1.2 kB a frame each.
 
@@ -68,68 +82,79 @@ def write_outputs(
 
     chosen = selection if isinstance(selection, Selection) else read_selection(selection)
     folder = Path(out)
-    with index_of(chosen, store, inputs, threads, progress) as made:
-        names = frame_names(chosen, made)
-        rows = _lists(chosen, made, read_excluded(exclude, made))
+    with index_of(chosen, store, inputs, threads, progress) as made, ExitStack() as stack:
+        ready = _ready(chosen, made, exclude, stack)
+        names = list(ready.names(ready.brought.root)[: ready.n])
+        rows = _lists(chosen, ready)
         written = []
-        for name in LISTS:
-            path = folder / "filenames" / f"{name}_filenames.txt"
-            write_lines(path, [names[row] for row in rows[name]])
-            written.append(path)
+        for name, file in LISTS.items():
+            written.append(folder / "filenames" / f"{file}.txt")
+            write_lines(written[-1], [names[row] for row in rows[name]])
         written.append(folder / "data" / "sequence_information.json")
         write_json(written[-1], sequences(chosen, made, names))
         written.append(folder / "corruptness_check_information.json")
-        write_json(written[-1], _corruptness(chosen, [names[row] for row in rows["corrupt"]]))
+        write_json(written[-1], _corruptness(chosen, ready, names, rows["corrupt"]))
         if embeddings:
-            written += _write_embeddings(folder / "data", made, names, rows["sampled"], chosen.seed)
+            written += _write_embeddings(folder / "data", ready, names, rows)
+            written += _write_scores(folder / "data", ready, names, rows, progress)
     return written
 
 
-def frame_names(selection: Selection, index: Index) -> list[str]:
-    """(n,) what the worker calls each row of the index."""
-    from ..export.pictures import open_source
-    from ..ingest.images import open_images
+def _ready(
+    selection: Selection, made: Index, exclude: PathLike | Iterable[PathLike] | None, stack: ExitStack
+) -> Prepared:
+    """What the selection was made from."""
+    options = selection.options
+    rules = Config(n_samples=None, proportion_samples=None, strategies=())
+    if selection.method == "lightly":
+        rules = parse(options.get("config") or {})
+    keeps = rules.remove_exact_duplicates is False or rules.sequence_length > 1
+    return prepare(
+        made,
+        rules,
+        brought_before(options),
+        _excluded(selection, made, exclude),
+        stack,
+        keep_duplicates=keeps or bool(options.get("keep_duplicates")),
+        seed=selection.seed,
+    )
 
-    by_id = {source.id: source for source in selection.sources}
-    parents = [r.uri if r.kind == "images" else str(PurePosixPath(r.uri).parent) for r in index.records]
-    root = os.path.commonpath(parents) if len({p.startswith("/") for p in parents}) == 1 else ""
-    found = []
-    for at, (record, parent) in enumerate(zip(index.records, parents, strict=True)):
-        frames = index.reader(at).frames().tolist()
-        place = PurePosixPath(os.path.relpath(parent, root)) if root else PurePosixPath()
-        if record.kind == "video":
-            digits = len(str(record.n_frames))
-            stem, extension = record.name, PurePosixPath(record.uri).suffix[1:]
-            found += [_text(str(place / f"{stem}-{i:0{digits}d}-{extension}.png")) for i in frames]
-            continue
-        with open_images(open_source(by_id[record.id], index.elsewhere.get(record.id))) as images:
-            inside = PurePosixPath() if record.kind == "images" else PurePosixPath(record.name)
-            found += [_text(str(place / inside / images.names[i])) for i in frames]
+
+def _excluded(
+    selection: Selection, made: Index, exclude: PathLike | Iterable[PathLike] | None
+) -> dict[int, set[int]]:
+    """What was extracted before, as it is given now and as the selection says."""
+    found = read_excluded(exclude, made)
+    places = {record.id: at for at, record in enumerate(made.records)}
+    known = selection.options.get("preselected_frames")
+    for source, frames in known.items() if isinstance(known, dict) else ():
+        found.setdefault(places[selection.sources[int(source)].id], set()).update(frames)
     return found
 
 
-def _lists(selection: Selection, index: Index, excluded: dict[int, set[int]]) -> dict[str, I64]:
+def _lists(selection: Selection, ready: Prepared) -> dict[str, I64]:
     """Rows of each list."""
     from ..report.sets import CHOSEN, find_sets
     from ..store import Flag
 
-    everything = gather(index, list(range(len(index.records))), {}, keep_duplicates=False)
-    flags = np.concatenate([reader.read("flags") for reader in index.readers()])
-    corrupt = flags & Flag.DAMAGED > 0
-    picked = np.zeros(len(flags), bool)
-    picked[find_sets(selection, index).rows[CHOSEN]] = True
-    pool = np.zeros(len(flags), bool)
-    for source, frames in excluded.items():
-        pool |= (everything.source == source) & np.isin(everything.frame, sorted(frames))
+    made, n = ready.made, ready.n
+    flags = np.concatenate([reader.read("flags") for reader in made.readers()])
+    nothing = np.zeros(n, np.bool_)
+    irrelevant, uniform = (ready.reasons.get(name, nothing) for name in ("irrelevant", "corrupt"))
+    picked, pool = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    picked[find_sets(selection, made).rows[CHOSEN]] = True
+    pool[ready.before[ready.before < n]] = True
     sampled = picked | pool
-    copied = ~everything.usable & (flags & (Flag.DAMAGED | Flag.BLACK) == 0) & ~sampled
+    corrupt = (flags & Flag.DAMAGED > 0) | uniform
+    black = flags & Flag.BLACK > 0
+    copied = ~ready.candidates.usable[:n] & ~corrupt & ~black
     found = {
         "sampled": sampled,
-        "sampled_excluding_datapool": picked & ~pool,
-        "duplicate": copied,
-        "corrupt": corrupt & ~sampled,
+        "new": picked & ~pool,
+        "duplicate": copied & ~sampled & ~irrelevant,
+        "corrupt": corrupt & ~sampled & ~irrelevant,
     }
-    found["removed"] = ~(found["sampled"] | found["duplicate"] | found["corrupt"])
+    found["removed"] = ~(found["sampled"] | found["duplicate"] | found["corrupt"] | irrelevant)
     return {name: np.flatnonzero(rows) for name, rows in found.items()}
 
 
@@ -145,7 +170,7 @@ def sequences(selection: Selection, index: Index, names: list[str]) -> list[dict
         frames = reader.frames()
         picked = np.searchsorted(frames, selection.indices(number))
         pts = reader.read("pts")
-        for run in np.split(picked, np.flatnonzero(np.diff(picked) > 1) + 1):
+        for run in np.split(picked, _cuts(selection, number, picked)):
             if not len(run):
                 continue
             called = [names[int(offsets[at]) + row] for row in run.tolist()]
@@ -166,39 +191,72 @@ def sequences(selection: Selection, index: Index, names: list[str]) -> list[dict
     return found
 
 
-def _corruptness(selection: Selection, corrupt: list[str]) -> dict[str, Any]:
+def _cuts(selection: Selection, source: int, rows: I64) -> I64:
+    """Where a sequence ends among the chosen rows of a source: as they were selected, or where a row is left out."""
+    apart = np.diff(rows) > 1
+    clusters = [frame.cluster for frame in selection.frames if frame.source == source]
+    if selection.method == "lightly" and None not in clusters:
+        apart |= np.diff(np.array(clusters, np.int64)) != 0
+    return np.flatnonzero(apart) + 1
+
+
+def _corruptness(selection: Selection, ready: Prepared, names: list[str], rows: I64) -> dict[str, Any]:
+    """Samples that could not be decoded are told by an error, others by what the worker calls its own check."""
+    uniform = ready.reasons.get("corrupt", np.zeros(ready.n, np.bool_))
+    root = ready.brought.root or common_folder(ready.made)
     return {
-        "corrupt_samples": dict.fromkeys(corrupt, "built-in"),
-        "corrupt_videos": {_text(item.uri): _text(item.reason) for item in selection.set_aside},
+        "corrupt_samples": {names[row]: "built-in" if uniform[row] else "OSError" for row in rows.tolist()},
+        "corrupt_videos": {
+            _text(item.uri.removeprefix(f"{root}/") if root else item.uri): _text(item.reason)
+            for item in selection.set_aside
+            if not item.uri.endswith(".json")  # of predictions, not of the input
+        },
     }
 
 
-def _write_embeddings(folder: Path, index: Index, names: list[str], chosen: I64, seed: int) -> list[Path]:
-    from ..features.pca import pca
-    from ..features.pixels import Pixels
-    from ..lightly.frames import _COMPONENTS, _of_unit_length
-
-    pixels = Pixels(index, list(range(len(index.records))), load_kernels("cpu"))
-    x = pca(pixels, _COMPONENTS, np.random.Generator(np.random.Philox(seed)))
-    unit = _of_unit_length(x)
-    every = np.arange(len(x))
+def _write_embeddings(folder: Path, ready: Prepared, names: list[str], rows: Mapping[str, I64]) -> list[Path]:
+    x = ready.components[: ready.n]
+    unit = of_unit_length(x)
+    every = np.sort(np.concatenate([rows["sampled"], rows["removed"]]))
     tables: Mapping[str, tuple[F32, I64]] = {
         "embeddings": (x, every),
         "normalized_embeddings": (unit, every),
-        "selected_embeddings": (unit, chosen),
+        "selected_embeddings": (unit, rows["new"]),
+        "selected_embeddings_including_datapool": (unit, rows["sampled"]),
     }
     written = []
-    for name, (vectors, rows) in tables.items():
+    for name, (vectors, some) in tables.items():
         written.append(folder / f"{name}.csv")
-        write_atomically(written[-1], lambda file, v=vectors, r=rows: _write_table(file, v, r, names))  # type: ignore[misc]
+        head = [f"embedding_{i}" for i in range(vectors.shape[1])]
+        write_atomically(written[-1], partial(_write_table, x=vectors, rows=some, names=names, head=head))
     return written
 
 
-def _write_table(file: IO[bytes], x: F32, rows: I64, names: list[str]) -> None:
+def _write_scores(
+    folder: Path, ready: Prepared, names: list[str], rows: Mapping[str, I64], progress: ProgressCallback
+) -> list[Path]:
+    """A column for each score of the predictions that a strategy used, if any."""
+    if not any(e.input.type in ("SCORES", "PREDICTIONS") for e in ready.rules.strategies):
+        return []
+    columns = {
+        f"{task}/{name}" if name else task: column
+        for task, given in ready.data(progress).scores.items()
+        for name, column in (given.items() if isinstance(given, Mapping) else [("", given)])
+    }
+    if not columns:
+        return []
+    x = np.stack([np.asarray(column[: ready.n], np.float32) for column in columns.values()], axis=1)
+    every = np.sort(np.concatenate([rows["sampled"], rows["removed"]]))
+    path = folder / "al_score_embeddings.csv"
+    write_atomically(path, partial(_write_table, x=x, rows=every, names=names, head=list(columns)))
+    return [path]
+
+
+def _write_table(file: IO[bytes], x: F32, rows: I64, names: list[str], head: list[str]) -> None:
     """``filenames,embedding_0,…,labels``; the shortest digits that give the same float32 again."""
     text = io.TextIOWrapper(file, "utf-8", newline="")
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["filenames", *(f"embedding_{i}" for i in range(x.shape[1])), "labels"])
+    table.writerow(["filenames", *head, "labels"])
     for row in rows.tolist():
         table.writerow([names[row], *map(str, x[row]), 0])
     text.flush()

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from framesift_kernels import F32, F64
 
 from ..errors import UsageError
+from ..machine import load_kernels
 from .matrix import Matrix, as_matrix
 from .vectors import in_batches
 
@@ -41,7 +42,7 @@ class PrincipalComponents:
             return np.zeros_like(self.explained_variance)
         return self.explained_variance / self.total_variance
 
-    def transform(self, x: Any, *, whiten: bool = False, max_bytes: int = 2**30) -> F32:
+    def transform(self, x: Any, *, whiten: bool = False, device: str = "cpu", max_bytes: int = 2**30) -> F32:
         """Coordinates of rows along the components.
 
         Parameters
@@ -50,6 +51,8 @@ class PrincipalComponents:
             As for `principal_components`.
         whiten
             Divide them by the square roots of the variances, where these are not 0.
+        device
+            As for `principal_components`.
 
         Returns
         -------
@@ -60,7 +63,7 @@ class PrincipalComponents:
         UsageError
             *x* has other dimensions, or is not finite.
         """
-        matrix = as_matrix(x, max_bytes)
+        matrix = as_matrix(x, max_bytes, kernels=load_kernels(device))
         if matrix.shape[1] != len(self.mean):
             raise UsageError(
                 f"x must have {len(self.mean)} dimensions, as the components, got {matrix.shape}"
@@ -78,7 +81,7 @@ class PrincipalComponents:
 
 
 def principal_components(
-    x: Any, n_components: int, *, seed: int = 0, max_bytes: int = 2**30
+    x: Any, n_components: int, *, seed: int = 0, device: str = "cpu", max_bytes: int = 2**30
 ) -> PrincipalComponents:
     """Principal components of rows, read once (d <= 2048), or seven times (beyond).
 
@@ -90,6 +93,9 @@ def principal_components(
         From 1 to min(n, d).
     seed
         Of the sketch; without effect for d <= 2048.
+    device
+        Where *x* may lie: with ``"cuda"`` on the GPU (CuPy's, or of any library with ``__cuda_array_interface__``). The
+        sums are the processor's all the same, so that the components are the same bits: the rows travel, batch by batch.
     max_bytes
         A zarr array that is smaller is read into memory; nothing in the result depends on it.
 
@@ -116,7 +122,7 @@ def principal_components(
     """
     from threadpoolctl import threadpool_limits
 
-    matrix = as_matrix(x, max_bytes)
+    matrix = as_matrix(x, max_bytes, kernels=load_kernels(device))
     n, d = matrix.shape
     if not 1 <= n_components <= min(n, d):
         raise UsageError(
@@ -144,7 +150,8 @@ def principal_components(
 
 def _batches(matrix: Matrix, shift: F64 | float) -> Iterator[tuple[int, F64]]:
     """First row, and rows less *shift*, of batches that depend on the number of rows alone."""
-    for start, rows in in_batches(matrix.blocks(), _BATCH_ROWS):
+    for start, batch in in_batches(matrix.blocks(), _BATCH_ROWS):
+        rows = batch if matrix.kernels is None else matrix.kernels.get(batch)
         yield start, rows.astype(np.float64) - shift
 
 

@@ -24,6 +24,27 @@ from .pool import Pool, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Even:
+    """Which frames of a video evenly spaced ones are chosen from: those, and some around each."""
+
+    n: int
+    """Parts of the video; the frame in the middle of each is wanted."""
+    around: int = 0
+    """Frames on either side of each that are wanted too, among those of the range and step asked for."""
+
+    def of(self, window: range) -> npt.NDArray[np.int64]:
+        """Frame indices, increasing."""
+        near = np.add.outer(middles(self.n, len(window)), np.arange(-self.around, self.around + 1))
+        places = np.unique(near[(near >= 0) & (near < len(window))])
+        return window.start + window.step * places
+
+
+def middles(n: int, n_places: int) -> npt.NDArray[np.int64]:
+    """(n,) the place in the middle of each of n equal parts of so many places."""
+    return (2 * np.arange(n) + 1) * n_places // (2 * n)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexOptions:
     """Everything that shapes the rows of an index."""
 
@@ -38,6 +59,8 @@ class IndexOptions:
     """How frames are decoded, and which: a name of `index.DECODE_MODES`."""
     color: bool = False
     """Keep colour differences beside the thumbnails."""
+    even: Even | None = None
+    """Of a video these frames alone, where it allows to reach them; with ``decode="exact"``."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is kept in commit records."""
@@ -49,6 +72,7 @@ class IndexOptions:
             "crop": None if self.crop is None else list(self.crop),
             "decode": self.decode,
             **({"color": True} if self.color else {}),  # without it as before there was colour
+            **({"even": [self.even.n, self.even.around]} if self.even else {}),
         }
 
     @property

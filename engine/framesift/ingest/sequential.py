@@ -30,6 +30,8 @@ from .rows import Cursor, Rows
 Pts = npt.NDArray[np.int64]
 
 DAMAGED = "damaged packets"
+EVEN = "even"
+"""The mode that decodes what evenly spaced frames need: see `job.Even`."""
 _UNLIKE = "decoded from a keyframe it gives other frames"
 _OTHERS = "its packets promise other frames than come out"
 _NO_PTS = -(1 << 63)
@@ -56,12 +58,15 @@ class SequentialJob(Job):
     def _reset(self, content: Fingerprint) -> None:
         self.content = content
         self.n_errors = 0
-        self.mode = self.context.options.decode
+        options = self.context.options
+        self.mode = EVEN if options.even and options.decode == "exact" else options.decode
         self.shortcuts = {}
         self._decoders = _decoders
         self._why_not = ""
         self._given: Pts | None = None
         """Frames that the mode gives of the whole video; None: all."""
+        self._planned: npt.NDArray[np.bool_] | None = None
+        """Packets to decode, where a plan says so."""
         self._mismatch = ""
         self._is_damaged = self._is_suspect = False
         self._hidden: set[int | None] = set()
@@ -79,7 +84,7 @@ class SequentialJob(Job):
         self.promised_s = _promised_s(stream)
         codec = stream.codec_context.codec.canonical_name
         self._references = reference_reader(codec, stream.codec_context.extradata)
-        references = self._references if self.mode in ("coarse", "keyframes") else None
+        references = self._references if self.mode in ("coarse", "keyframes", EVEN) else None
         self.packets = read_packets(decoder.container, stream, references=references)
         if self.packets.n_packets == 0:
             raise SourceError("there is no frame in it")
@@ -106,7 +111,10 @@ class SequentialJob(Job):
     def _begin(self, pts: Pts) -> None:
         """Open the rows of the frames that are wanted of a video with these *pts*."""
         self.window = self.context.options.window(*self._clock(pts))
-        self.frames = self.window if self._given is None else wanted(self._given, self.window)
+        if self.mode == EVEN and self._given is not None:
+            self.frames = self._given
+        else:
+            self.frames = self.window if self._given is None else wanted(self._given, self.window)
         self.n_total, self.n_done = len(self.frames), 0
         writer = SourceWriter(
             self.context.store,
@@ -120,13 +128,17 @@ class SequentialJob(Job):
 
     def _give_up(self, why_not: str) -> None:
         """Decode every frame, without shortcuts."""
-        if self.mode != "exact":
+        if self.mode not in ("exact", EVEN):  # which nobody has asked for
             self._why_not = why_not
         self.mode, self.shortcuts, self._given, self._view = "exact", {}, None, self.view
+        self._planned = None
+        self.packets = self.packets._replace(droppable=np.zeros_like(self.packets.droppable))
 
     @property
     def _needed(self) -> npt.NDArray[np.bool_] | None:
         """Packets to decode; None: all."""
+        if self._planned is not None:
+            return self._planned
         return None if self._given is None else ~self.packets.droppable
 
     def _meter(self) -> Meter:

@@ -10,17 +10,19 @@ from ..measure import Meter, content_hash
 from ..sources import Fingerprint
 from ..video.decode import Decoder, SegmentMismatchError
 from ..video.packets import merge
-from ..video.plan import KeyframePlan, Part, parts
+from ..video.plan import EvenPlan, KeyframePlan, Part, parts
 from ..video.planes import Converter
 from .modes import Keyframes, Measured, row_of, shortcuts_for, wanted
 from .pool import Task
 from .rows import Cursor
-from .sequential import DAMAGED, SequentialJob, flags_of
+from .sequential import DAMAGED, EVEN, SequentialJob, flags_of
 
 _MIN_SEGMENT_FRAMES = 48
 """A seek and a drained decoder cost about a frame or two."""
 _WORST_BALANCE = 1.2
 """Longest thread over an equal share of the whole video, above which frame threads beat segments."""
+_MOST_SHARE = 0.5
+"""Of a video, that may be decoded for evenly spaced frames; above it all of it is, which says more."""
 _FRAMES_A_TASK = 48
 """Of ``keyframes``, whose parts are short."""
 _KEYFRAMES_A_TASK = 8
@@ -57,6 +59,8 @@ class VideoJob(SequentialJob):
             self.mode, self._why_not = "coarse", "there are too few keyframes"
         if self.mode == "coarse":
             self._find_references()
+        if self.mode == EVEN:
+            return self._evenly()
         return self._launch(self._cut())
 
     # Modes ---------------------------------------------------------------------------------------------------
@@ -73,6 +77,19 @@ class VideoJob(SequentialJob):
             self._give_up(f"{self.facts['codec']} does not tell which frames others are predicted from")
         elif len(wanted(self._given, self.window)) == 0:
             self._give_up("no frame of the range is one that others are predicted from")
+
+    def _evenly(self) -> Iterable[Task]:
+        """Decode what the frames need that are wanted, or everything where that is not much more."""
+        assert self.context.options.even is not None
+        frames = self.context.options.even.of(self.window)
+        plan = EvenPlan(self.packets, frames)
+        if plan.share > _MOST_SHARE:
+            self._give_up("")
+            return self._launch(self._cut())
+        self._given, self._planned = frames, plan.needed
+        if plan.can_check_seam:
+            self._seam = plan.parts[1].segment.start
+        return self._launch(plan.parts)
 
     def _look(self, plan: KeyframePlan) -> Iterable[Task]:
         """Measure the keyframes, then decide which frames after them are worth their time."""
@@ -115,12 +132,17 @@ class VideoJob(SequentialJob):
         if self.mode == "keyframes":
             self._given = np.concatenate([part.frames for part in planned])
         self._begin(self.packets.pts)
-        left = [part for part in planned if not self._is_stored(part)]
+        # Of evenly spaced frames nothing is stored, and the first GOP is there for a proof alone.
+        left = [part for part in planned if self.mode == EVEN or not self._is_stored(part)]
         if not left:
             return self._finish(self.packets.pts)
         if self._is_unbalanced(left):
             return [self.guard(self._whole)]
-        if self.mode != "keyframes" and len(left) > 1 and left[0].segment.stop == left[1].segment.start:
+        if (
+            self.mode not in ("keyframes", EVEN)
+            and len(left) > 1
+            and left[0].segment.stop == left[1].segment.start
+        ):
             self._seam = left[1].segment.start
         batches = [[part] for part in left]
         if self.mode == "keyframes":
@@ -142,7 +164,7 @@ class VideoJob(SequentialJob):
         """The last source's few segments may leave threads idle; then frame threads over all of it do better."""
         threads = self.context.threads
         assert self.context.pool is not None
-        if threads == 1 or not self._can_thread or self.mode == "keyframes":
+        if threads == 1 or not self._can_thread or self.mode in ("keyframes", EVEN):
             return False
         if self.context.pool.has_roots or self.rows.writer.done:
             return False
@@ -167,7 +189,7 @@ class VideoJob(SequentialJob):
         if not last or self.context.stopping.is_set():
             return []
         if self._mismatch:
-            if self.mode == "keyframes" or self._is_suspect:
+            if self.mode in ("keyframes", EVEN) or self._is_suspect:
                 self._give_up(self._mismatch)
             return [self.guard(self._whole)]
         return then()

@@ -79,7 +79,20 @@ class Config:
     """Samples in all, preselected ones among them; None: as many as *proportion_samples* says, or all."""
     proportion_samples: float | None
     strategies: tuple[Entry, ...]
-    remove_exact_duplicates: bool = False
+    path_regex: str | None = None
+    """Its named groups, found in the name of a sample, are metadata."""
+    remove_exact_duplicates: bool | None = None
+    """None: it is not said."""
+    corruption_threshold: float | None = None
+    """Samples with a larger share of uniform rows are corrupt; None: it is not looked at."""
+    sequence_length: int = 1
+    """Frames that follow one another and are selected together."""
+    relevant_filenames: str | None = None
+    """File of the names of what may be selected."""
+    normalize: bool = True
+    """Embeddings are brought to unit length."""
+    ignored: tuple[str, ...] = ()
+    """Options that are known, but mean nothing here."""
 
     def count(self, n: int) -> int:
         """How many of n samples are wanted, at most."""
@@ -99,50 +112,32 @@ def parse(config: Mapping[str, Any]) -> Config:
     """
     if not isinstance(config, Mapping):
         raise UsageError(f"a selection config must be a dict, got {type(config).__name__}")
-    if _is_older({snake(name) for name in config}):
-        return _parse_older(config)
-    found = options(config, "config", _CONFIG)
+    from . import worker
+
+    if worker.is_for_worker({snake(name) for name in config}):
+        return worker.parse(config)
+    return parse_selection(config, "config")
+
+
+def parse_selection(config: Any, where: str) -> Config:
+    """Check the strategies and how many samples are wanted; *where* is what errors call them."""
+    from . import worker
+
+    found = options(config, where, _CONFIG | worker.SHAPING)
     if "strategies" not in found:
-        raise UsageError("config: option 'strategies' is missing; expected a list of at least one")
+        raise UsageError(f"{where}: option 'strategies' is missing; expected a list of at least one")
     given = [name for name in ("n_samples", "proportion_samples") if found.get(name) is not None]
     if len(given) == 2:
-        raise UsageError("config: 'n_samples' and 'proportion_samples' exclude each other, got both")
+        raise UsageError(f"{where}: 'n_samples' and 'proportion_samples' exclude each other, got both")
     if not given:
-        raise UsageError("config: one of 'n_samples' and 'proportion_samples' is missing")
+        raise UsageError(f"{where}: one of 'n_samples' and 'proportion_samples' is missing")
     n_samples = found.get("n_samples")
     return Config(
         n_samples=None if n_samples == -1 else n_samples,
         proportion_samples=found.get("proportion_samples"),
         strategies=found["strategies"],
-        remove_exact_duplicates=found.get("remove_exact_duplicates", False),
-    )
-
-
-def _is_older(names: set[str]) -> bool:
-    return "strategies" not in names and bool(names & {"method", "stopping_condition"})
-
-
-def _parse_older(config: Mapping[str, Any]) -> Config:
-    """The worker's options before it had strategies: greedy k-center, or random samples.
-
-    ``n_samples`` is a number of samples, or a share of them below 1; -1, as a ``min_distance`` of -1, means none.
-    """
-    found = options(config, "config", _OLDER)
-    stop = found.get("stopping_condition", {})
-    n, distance = stop.get("n_samples", -1.0), stop.get("min_distance", -1.0)
-    if 1 <= n != int(n) or -1 < n < 0:
-        raise UsageError(f"config.stopping_condition.n_samples: expected a count, a share or -1, got {n:g}")
-    if found.get("method", "coreset") == "random":
-        entry_input, strategy = Input(type="RANDOM"), Strategy(type="WEIGHTS")
-    else:
-        least = distance if distance > 0 else None
-        entry_input = Input(type="EMBEDDINGS")
-        strategy = Strategy(type="DIVERSITY", stopping_condition_minimum_distance=least)
-    return Config(
-        n_samples=int(n) if n >= 1 else None,
-        proportion_samples=n if 0 <= n < 1 else None,
-        strategies=(Entry(where="config.method", input=entry_input, strategy=strategy),),
-        remove_exact_duplicates=found.get("remove_exact_duplicates", False),
+        path_regex=found.get("lightly_path_regex"),
+        **worker.shape_of(found),
     )
 
 
@@ -173,20 +168,21 @@ def options(given: Any, where: str, checks: Mapping[str, Check]) -> dict[str, An
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" Did you mean '{close[0]}'?" if close else f" Expected one of {', '.join(known)}."
+    by_lower = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    return f" Did you mean '{by_lower[close[0]]}'?" if close else f" Expected one of {', '.join(known)}."
 
 
-def _one_of(known: Iterable[str]) -> Check:
+def one_of(known: Iterable[str]) -> Check:
     def check(value: Any, where: str) -> str:
         if value not in known:
-            raise UsageError(f"{where}: {value!r} does not exist!{_meant(str(value).upper(), known)}")
+            raise UsageError(f"{where}: {value!r} does not exist!{_meant(str(value), known)}")
         return str(value)
 
     return check
 
 
-def _number(least: float = -float("inf"), most: float = float("inf"), *, above: bool = False) -> Check:
+def number(least: float = -float("inf"), most: float = float("inf"), *, above: bool = False) -> Check:
     def check(value: Any, where: str) -> float:
         allowed = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
         if not allowed or (above and value == least):
@@ -201,7 +197,7 @@ def _number(least: float = -float("inf"), most: float = float("inf"), *, above: 
     return check
 
 
-def _integer(least: int | None = None) -> Check:
+def integer(least: int | None = None) -> Check:
     def check(value: Any, where: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or (least is not None and value < least):
             raise UsageError(
@@ -212,7 +208,7 @@ def _integer(least: int | None = None) -> Check:
     return check
 
 
-def _text(pattern: str, expected: str) -> Check:
+def text(pattern: str, expected: str) -> Check:
     def check(value: Any, where: str) -> str:
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             raise UsageError(f"{where}: expected {expected}, got {value!r}")
@@ -221,7 +217,7 @@ def _text(pattern: str, expected: str) -> Check:
     return check
 
 
-def _truth(value: Any, where: str) -> bool:
+def truth(value: Any, where: str) -> bool:
     if not isinstance(value, bool):
         raise UsageError(f"{where}: expected true or false, got {value!r}")
     return value
@@ -230,14 +226,14 @@ def _truth(value: Any, where: str) -> bool:
 def _target(value: Any, where: str) -> dict[str, float]:
     if not isinstance(value, Mapping) or not value:
         raise UsageError(f"{where}: expected shares of classes, such as {{'car': 0.3}}, got {value!r}")
-    shares = {str(name): _number(0.0)(share, f"{where}.{name}") for name, share in value.items()}
+    shares = {str(name): number(0.0)(share, f"{where}.{name}") for name, share in value.items()}
     if not sum(shares.values()) > 0:
         raise UsageError(f"{where}: expected a share above 0, got {value!r}")
     return shares
 
 
 def _range(value: Any, where: str) -> tuple[float, float]:
-    found = options(value, where, {"min_sum": _number(0.0), "max_sum": _number(0.0)})
+    found = options(value, where, {"min_sum": number(0.0), "max_sum": number(0.0)})
     low, high = found.get("min_sum", 0.0), found.get("max_sum", float("inf"))
     if low > high:
         raise UsageError(f"{where}: max_sum must be at least min_sum, got {value!r}")
@@ -257,7 +253,7 @@ def _list(check: Check) -> Check:
 
 
 def _distinct(value: Any, where: str) -> tuple[str, ...]:
-    names: tuple[str, ...] = _list(_text(r"[\s\S]+", "a name"))(value, where)
+    names: tuple[str, ...] = _list(text(r"[\s\S]+", "a name"))(value, where)
     if len(set(names)) < len(names):
         raise UsageError(f"{where}: each must be named once, got {value!r}")
     return names
@@ -300,62 +296,50 @@ def _with_type(value: Any, where: str, checks: Mapping[str, Check]) -> dict[str,
 def _auto_task(value: Any, where: str) -> dict[str, Any]:
     """Tasks that the worker makes boxes of; their embeddings are to be given under their names."""
     checks = {
-        "type": _one_of(("CROP", "TILING")),
-        "name": _text(_TASK, "the name of a task"),
-        "num_rows": _integer(1),
-        "num_cols": _integer(1),
-        "overlap": _number(0.0),
+        "type": one_of(("CROP", "TILING")),
+        "name": text(_TASK, "the name of a task"),
+        "num_rows": integer(1),
+        "num_cols": integer(1),
+        "overlap": number(0.0),
     }
     return _with_type(value, where, checks)
 
 
 def _regex(value: Any, where: str) -> str:
     try:
-        return str(re.compile(_text(r"[\s\S]+", "a regular expression")(value, where)).pattern)
+        return str(re.compile(text(r"[\s\S]+", "a regular expression")(value, where)).pattern)
     except re.error as e:
         raise UsageError(f"{where}: {value!r} is no regular expression ({e})") from None
 
 
 _INPUT: dict[str, Check] = {
-    "type": _one_of(INPUTS),
-    "task": _text(_TASK, "the name of a task"),
-    "score": _text(_TASK[:-1] + "+", "the name of a score"),
-    "key": _text(r"[\s\S]+", "the name of metadata"),
-    "name": _one_of(NAMES),
-    "dataset_id": _text(r"[a-f0-9]{24}", "24 hex digits"),
-    "tag_name": _text(r"[a-zA-Z0-9][a-zA-Z0-9 .:;=@_\-]{2,}", "the name of a tag"),
-    "random_seed": _integer(),
+    "type": one_of(INPUTS),
+    "task": text(_TASK, "the name of a task"),
+    "score": text(_TASK[:-1] + "+", "the name of a score"),
+    "key": text(r"[\s\S]+", "the name of metadata"),
+    "name": one_of(NAMES),
+    "dataset_id": text(r"[a-f0-9]{24}", "24 hex digits"),
+    "tag_name": text(r"[a-zA-Z0-9][a-zA-Z0-9 .:;=@_\-]{2,}", "the name of a tag"),
+    "random_seed": integer(),
     "categories": _distinct,
 }
 _STRATEGY: dict[str, Check] = {
-    "type": _one_of(STRATEGIES),
-    "strength": _number(-_MAX_STRENGTH, _MAX_STRENGTH),
-    "stopping_condition_minimum_distance": _number(),
-    "threshold": _number(),
-    "operation": _one_of(OPERATIONS),
+    "type": one_of(STRATEGIES),
+    "strength": number(-_MAX_STRENGTH, _MAX_STRENGTH),
+    "stopping_condition_minimum_distance": number(),
+    "threshold": number(),
+    "operation": one_of(OPERATIONS),
     "target": _target,
-    "distribution": _one_of(DISTRIBUTIONS),
-    "num_nearest_neighbors": _integer(2),
-    "stopping_condition_minimum_typicality": _number(0.0, above=True),
-    "stopping_condition_max_sum": _number(0.0),
+    "distribution": one_of(DISTRIBUTIONS),
+    "num_nearest_neighbors": integer(2),
+    "stopping_condition_minimum_typicality": number(0.0, above=True),
+    "stopping_condition_max_sum": number(0.0),
     "target_range": _range,
 }
 _CONFIG: dict[str, Check] = {
-    "n_samples": _integer(-1),
-    "proportion_samples": _number(0.0, 1.0),
+    "n_samples": integer(-1),
+    "proportion_samples": number(0.0, 1.0),
     "strategies": _list(_entry),
     "lightly_path_regex": _regex,
     "auto_tasks": _list(_auto_task),
-    "remove_exact_duplicates": _truth,
-    "enable_corruptness_check": _truth,
-}
-_STOPPING: dict[str, Check] = {"n_samples": _number(-1.0), "min_distance": _number()}
-_OLDER: dict[str, Check] = {
-    "method": _one_of(("coreset", "random")),
-    "stopping_condition": lambda value, where: options(value, where, _STOPPING),
-    "remove_exact_duplicates": _truth,
-    "enable_corruptness_check": _truth,
-    "enable_training": _truth,
-    "pretagging": _truth,
-    "pretagging_debug": _truth,
 }

@@ -87,6 +87,10 @@ def select(
     what it leaves of 1; if several leave nothing, the others do not matter.
     """
     rules = parse(config)
+    if rules.sequence_length > 1:
+        raise UsageError(
+            "selected_sequence_length is of frames of videos: use lightly.select_frames, or the command"
+        )
     if queries is None and isinstance(embeddings, Mapping):
         tags = {e.input.tag_name for e in rules.strategies if e.strategy.type == "SIMILARITY"}
         queries = {name: x for name, x in embeddings.items() if name in tags} or None

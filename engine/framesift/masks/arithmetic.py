@@ -8,7 +8,7 @@ import numpy.typing as npt
 from framesift_kernels import F64, I64
 
 from ..errors import UsageError
-from ..features.vectors import in_threads
+from ..features.vectors import in_calls
 from .coding import decode, encode
 from .runs import Box, Order, Ragged, as_counts, as_shape, is_column, kernels
 
@@ -67,6 +67,7 @@ def iou(
     *,
     crowd: npt.ArrayLike | None = None,
     order: Order = "column",
+    device: str = "cpu",
 ) -> F64:
     """Intersection over union of every mask of *a* with every one of *b*, in their runs.
 
@@ -78,6 +79,8 @@ def iou(
         Of all.
     crowd : (m,) bool
         Which of *b* are crowds: for those, the intersection over the area of the mask of *a* (COCO).
+    device
+        ``"cpu"``, or ``"cuda"``; see `encode`.
 
     Returns
     -------
@@ -99,10 +102,10 @@ def iou(
     crowds = np.zeros(len(b), bool) if crowd is None else np.asarray(crowd, bool)
     if crowds.shape != (len(b),):
         raise UsageError(f"crowd must have a flag for each of b, got {crowds.shape = } for {len(b)} masks")
-    shared = np.zeros((len(a), len(b)))
+    shared, on_device = np.zeros((len(a), len(b))), kernels(device)
 
     def count(s: slice) -> None:
-        shared[s] = kernels().rle_overlaps(
+        shared[s] = on_device.rle_overlaps(
             runs_a.counts,
             runs_a.offsets[s.start : s.stop + 1],
             boxes_a[s],
@@ -111,7 +114,7 @@ def iou(
             boxes_b,
         )
 
-    in_threads(count, len(a), 16)
+    in_calls(on_device, count, len(a), 16)
     union = _areas(runs_a)[:, None] + np.where(crowds, 0, _areas(runs_b))
     union = union - np.where(crowds, 0, shared)
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

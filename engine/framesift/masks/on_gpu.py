@@ -14,6 +14,22 @@ def lies_on_gpu(mask: Any) -> bool:
     return hasattr(mask, "__cuda_array_interface__") or hasattr(mask, "__cuda_ndarray__")
 
 
+def integers_on_gpu(ids: Any, kernels: Kernels) -> Any:
+    """A map of instances on the GPU, where it lies.
+
+    Raises
+    ------
+    UsageError
+        The kernels are not a GPU's; or it is not in C order.
+    """
+    if kernels.CALLED_IN_THREADS:
+        raise UsageError("ids lies on a GPU: use device='cuda', or copy it from there")
+    array: Any = kernels.put(ids)
+    if not array.is_c_contiguous():
+        raise UsageError("ids on a GPU must be in C order: copy it there, with cupy.ascontiguousarray say")
+    return array
+
+
 def bytes_on_gpu(mask: Any, kernels: Kernels, name: str, shape: tuple[int, ...] | None = None) -> U8:
     """The bytes of an array on the GPU, where they lie.
 

@@ -19,6 +19,10 @@ VIEWS_COMPONENTS = 3
 """What several views of one point share: its place in space."""
 
 
+class TooFewPosesError(UsageError):
+    """There is too little to learn from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subspace:
     """Principal components of vectors."""
@@ -48,12 +52,12 @@ def fit_subspace(x: F64, keep: float | int) -> Subspace:
 
     Raises
     ------
-    UsageError
+    TooFewPosesError
         There are fewer rows than coordinates, or a coordinate is never known.
     """
     n, d = x.shape
     if d == 0 or n < d or not np.isfinite(x).any(axis=0).all():
-        raise UsageError(
+        raise TooFewPosesError(
             f"pca needs more good poses than coordinates, and every keypoint in some: got {n} for {d} coordinates; "
             "give labels (labels=), or leave keypoints out"
         )

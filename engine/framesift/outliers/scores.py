@@ -12,6 +12,7 @@ from framesift_kernels import F32, F64, I64
 from ..errors import UsageError
 from ..predictions.poses import Poses
 from .measures import MEASURES, Measure, Settings
+from .pca import TooFewPosesError
 
 Bools = npt.NDArray[np.bool_]
 
@@ -130,7 +131,7 @@ def score_poses(
     method
         Some of ``uncertain``, ``jump``, ``fitting``, ``pca``, ``temporal``, ``ensemble`` and ``list``.
     settings
-        What they need besides.
+        What they need besides. Of the methods by default, ``pca`` is left out where there is too little to learn from.
     thresholds
         By method, the measure beyond which a frame is flagged: pixels; of ``uncertain`` the likelihood below which
         (DeepLabCut's ``p_bound``); of ``temporal`` the standard deviations (Lightning Pose's 3). Without, a frame is
@@ -152,7 +153,12 @@ def score_poses(
         if name == "list":
             found.append(_listed(poses.frames[kept], frames))
             continue
-        measure = MEASURES[name](poses, settings)
+        try:
+            measure = MEASURES[name](poses, settings)
+        except TooFewPosesError:
+            if tuple(methods) != DEFAULT_METHODS or settings.labels is not None or settings.views:
+                raise
+            continue  # nobody asked for it: a short video is judged by the others
         values = measure.values[kept]
         found.append(_score(measure, values, poses.missing[kept], (thresholds or {}).get(name)))
     return Scores(

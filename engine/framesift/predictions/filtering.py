@@ -111,12 +111,22 @@ def _nanmedian(windows: npt.NDArray[np.float32]) -> F32:
 
 
 def filter_file(
-    path: str | os.PathLike[str], method: str = "median", *, window: int = 5, p_bound: float = 0.001
+    path: str | os.PathLike[str],
+    method: str = "median",
+    out: str | os.PathLike[str] | None = None,
+    *,
+    window: int = 5,
+    p_bound: float = 0.001,
+    ar_ma: tuple[int, int] = (3, 1),
 ) -> list[Path]:
-    """Filter a file of predictions; writes ``<name>_filtered.h5`` and ``.csv`` beside it, see `filter_poses`."""
+    """Filter a file of predictions; writes ``<name>_filtered.h5`` and ``.csv`` beside it or in *out*, see `filter_poses`."""
     path = Path(path)
-    filtered = filter_poses(read(path), method, window=window, p_bound=p_bound)
-    return write_poses(filtered, path.with_name(f"{path.stem}_filtered.h5"))
+    filtered = filter_poses(read(path), method, window=window, p_bound=p_bound, ar_ma=ar_ma)
+    return write_poses(filtered, _beside(path, "filtered", out))
+
+
+def _beside(path: Path, what: str, out: str | os.PathLike[str] | None) -> Path:
+    return (path.parent if out is None else Path(out)) / f"{path.stem}_{what}.h5"
 
 
 def bones(poses: Poses, skeleton: Sequence[Sequence[str]]) -> Bones:
@@ -159,13 +169,15 @@ def bones(poses: Poses, skeleton: Sequence[Sequence[str]]) -> Bones:
     )
 
 
-def skeleton_file(path: str | os.PathLike[str], skeleton: Sequence[Sequence[str]]) -> list[Path]:
-    """Features of a file's skeleton; writes ``<name>_skeleton.h5`` and ``.csv`` beside it, see `bones`."""
+def skeleton_file(
+    path: str | os.PathLike[str],
+    skeleton: Sequence[Sequence[str]],
+    out: str | os.PathLike[str] | None = None,
+) -> list[Path]:
+    """Features of a file's skeleton; writes ``<name>_skeleton.h5`` and ``.csv`` beside it or in *out*, see `bones`."""
     path = Path(path)
     poses = read(path)
     found = bones(poses, skeleton)
     columns = [(name, what) for name in found.names for what in ("length", "orientation", "likelihood")]
     values = np.stack([found.length, found.orientation, found.likelihood], axis=2).reshape(len(poses), -1)
-    return write_table(
-        path.with_name(f"{path.stem}_skeleton.h5"), columns, ["bone", "feature"], values, poses.frames
-    )
+    return write_table(_beside(path, "skeleton", out), columns, ["bone", "feature"], values, poses.frames)

@@ -54,9 +54,9 @@ def _metrics(values: npt.NDArray[np.float64]) -> dict[str, float | None]:
 
 
 def statistics(index: Index, rows: Mapping[str, I64]) -> dict[str, dict[str, Any]]:
-    """Distributions of luminance, contrast, sharpness and motion, of all rows of each set."""
+    """Distributions of luminance, contrast, sharpness and motion, of all rows of each set, by LightlyOne's names."""
     found = {}
     for name in STATISTICS:
         column = np.concatenate([reader.statistic(name) for reader in index.readers()])
-        found[name] = distribution({KEYS[at]: column[rows[at]] for at in (ALL, CHOSEN, RANDOM)})
+        found[name] = distribution({at: column[some] for at, some in rows.items()})
     return found

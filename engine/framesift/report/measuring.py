@@ -10,14 +10,15 @@ import numpy as np
 
 from framesift_kernels import I64
 
+from ..errors import FramesiftError
 from ..features.pixels import Pixels
 from ..index import Index
 from ..machine import load_kernels
 from ..selection.result import Selection, _text
 from .distances import Comparison, compare, least_covered, removed_neighbours, unit_vectors
-from .histograms import KEYS, distribution, statistics
 from .maps import project
-from .sets import ALL, CHOSEN, RANDOM, Sets, find_sets, spread
+from .sets import ALL, CHOSEN, Sets, find_sets, spread
+from .shape import in_shape
 from .storage import estimate_storage
 
 MAP_POINTS = 1500
@@ -82,9 +83,9 @@ def measure(selection: Selection, index: Index, folder: Path, *, map_name: str =
         "maps": _maps(unit, plane, rows, names, map_name, selection.seed),
         "storage": estimate_storage(selection, folder),
     }
-    seconds = sum(v for name, v in selection.stats.items() if name in ("index_s", "select_s", "export_s"))
+    shape = in_shape(selection, index, sets, by["unit"], found, names.files())
     found["report_s"] = round(time.perf_counter() - began, 3)
-    return Measured(json=_in_shape(selection, index, sets, by, found, seconds), index=index, sets=sets)
+    return Measured(json={**shape, "framesift": found}, index=index, sets=sets)
 
 
 def _gather(pixels: Pixels, rows: Mapping[str, I64]) -> dict[str, Any]:
@@ -122,6 +123,24 @@ class _Names:
         by_id = {source.id: at for at, source in enumerate(selection.sources)}
         self._sources = [by_id.get(record.id, -1) for record in index.records]
         self._sets = sets
+        self._selection, self._index = selection, index
+
+    def files(self) -> dict[tuple[int, int], str]:
+        """What LightlyOne calls each frame, by position in ``selection.sources`` and index; where the names of
+        pictures are no longer to be had, by the name of their source."""
+        from ..lightly.names import sample_names
+
+        try:
+            called = sample_names(self._index, self._selection.options.get("root"))
+        except FramesiftError:
+            at = self._index.records
+            rows = zip(self._sets.source.tolist(), self._sets.frame.tolist(), strict=True)
+            called = [f"{_text(at[source].name)}#{frame}" for source, frame in rows]
+        keys = [
+            (self._sources[s], f)
+            for s, f in zip(self._sets.source.tolist(), self._sets.frame.tolist(), strict=True)
+        ]
+        return dict(zip(keys, called, strict=True))
 
     def __call__(self, row: int | np.int64) -> dict[str, int]:
         """Position in ``selection.sources`` (-1: in none) and frame index of a row."""
@@ -147,66 +166,3 @@ def _maps(
         points = ((points - low) / np.where(high > low, high - low, 1)).round(4)
         found[name] = {"all": points[: len(some)].tolist(), "chosen": points[len(some) :].tolist()}
     return {**found, "frames": [names(row) for row in rows[CHOSEN][picked]]}
-
-
-def _in_shape(
-    selection: Selection,
-    index: Index,
-    sets: Sets,
-    by: Mapping[str, Comparison],
-    found: _Named,
-    seconds: float,
-) -> _Named:
-    """Our findings with those of LightlyOne's keys that they fill."""
-    from .. import __version__
-
-    unit = by["unit"]
-    sources = selection.sources
-    examples = found["removed_neighbours"]
-    shown = [examples[at] for at in spread(len(examples), 12)]
-    dropped = selection.dropped
-    n_before = int(selection.options.get("n_excluded") or 0)
-
-    def file_name(frame: Mapping[str, int]) -> str:
-        source = sources[frame["source"]].name if frame["source"] >= 0 else ""
-        return f"{_text(source)}#{frame['index']}"
-
-    scatter = {name: points for name, points in found["maps"].items() if name in ("pca", "umap")}
-    return {
-        "generalInformation": {
-            "workerInformation": {"buildVersion": f"framesift {__version__}"},
-            "runInformation": {"totalProcessingTimeS": round(seconds, 3)},
-            "datasetInformation": {
-                "datasetSizes": {
-                    "nInput": index.n_rows,
-                    "nCorrupt": sets.n_damaged,
-                    "nDuplicate": dropped.get("duplicate", 0),
-                    "nRemoved": index.n_rows - len(selection),
-                    "nSelected": len(selection),
-                    "nPreselectedDatapool": n_before,
-                    "nSelectedWithDatapool": n_before + len(selection),
-                }
-            },
-            "selectedAndRemovedImageExamples": [
-                {
-                    "selectedImage": file_name(pair["selected"]),
-                    "removedImage": file_name(pair["removed"]),
-                    "distance": pair["distance"],
-                }
-                for pair in shown
-            ],
-        },
-        "datasetAnalysis": {
-            "embeddingInformation": {
-                "distanceToNearestNeighborInSet": distribution(_in_keys(unit.nearest_in_set)),
-                "distanceToCoverInput": distribution(_in_keys(unit.to_cover)),
-                "scatterPlotData": scatter,
-            },
-            "metadataInformation": {"lightlyNumeric": statistics(index, sets.rows)},
-        },
-        "framesift": found,
-    }
-
-
-def _in_keys(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {KEYS[name]: values[name] for name in (ALL, CHOSEN, RANDOM) if name in values}

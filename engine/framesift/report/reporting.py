@@ -17,7 +17,7 @@ from ..sources import Input
 from .contact_sheet import ContactSheet
 from .html import write_report
 from .maps import check_map
-from .measuring import measure
+from .measuring import Measured, measure
 from .storage import open_picture, picture_path
 
 
@@ -32,7 +32,7 @@ def report(
     threads: int | None = None,
     progress: ProgressCallback = silent,
 ) -> dict[str, Any]:
-    """Write ``report.html`` and ``report.json``: what was chosen, and how good it is.
+    """Write ``report.html``, ``report.json`` and ``report_v2.json``: what was chosen, and how good it is.
 
     The report compares the frames chosen with all frames, with as many evenly spaced ones, and with as many random
     ones: distances within each set, the coverage radius (the distance of the frame that the set covers worst),
@@ -62,7 +62,7 @@ def report(
     Returns
     -------
     dict
-        The object of ``report.json``: the keys of LightlyOne's report (version 2) where they apply, and
+        The object of ``report.json``: LightlyOne's report (version 2), all there is in ``report_v2.json``, and
         ``framesift``: ``distances``, ``sampling``, ``removed_neighbours``, ``least_covered``, ``maps``, ``storage``.
 
     Raises
@@ -84,10 +84,17 @@ def report(
     with index_of(chosen, store, inputs, threads, progress) as made:
         progress(Progress(stage="report", done=0, total=1))
         measured = measure(chosen, made, folder, map_name=map_name)
-        write_json(target / "report.json", measured.json)
+        write_measured(target, measured)
         write_report(target / "report.html", chosen, _tiles(chosen, folder), measured)
         progress(Progress(stage="report", done=1, total=1))
     return measured.json
+
+
+def write_measured(folder: Path, measured: Measured) -> None:
+    """``report.json``, and without our own findings ``report_v2.json``, which LightlyOne's client takes."""
+    write_json(folder / "report.json", measured.json)
+    theirs = {name: part for name, part in measured.json.items() if name != "framesift"}
+    write_json(folder / "report_v2.json", theirs)
 
 
 @contextmanager

@@ -40,6 +40,16 @@ class Candidates:
     """(n,) may be chosen."""
     dropped: dict[str, int]
     """Rows that may not, by reason."""
+    repeated: I64 | None = None
+    """(n,) the row that a duplicate repeats, -1 for all others; None: there are no duplicates."""
+
+    def first_copies(self) -> I64:
+        """(n,) the usable row of the content of each that could be chosen but for that, mostly itself; else -1."""
+        found = np.where(self.usable, np.arange(len(self)), -1)
+        if self.repeated is not None:
+            is_copy = (self.repeated >= 0) & self.usable[self.repeated]
+            found[is_copy] = self.repeated[is_copy]
+        return found
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -71,12 +81,13 @@ def gather(
         if not keep_duplicates:  # a copy of an excluded frame is as good as excluded
             excluded_rows |= np.isin(content, content[excluded_rows])
         drop("excluded", excluded_rows)
+    repeated = None
     if not keep_duplicates:
         rows = np.flatnonzero(usable)
-        _, first = np.unique(content[rows], return_index=True)
-        repeated = usable.copy()
-        repeated[rows[first]] = False
-        drop("duplicate", repeated)
+        _, first, copies = np.unique(content[rows], return_index=True, return_inverse=True)
+        repeated = np.full(len(frame), -1, np.int64)
+        repeated[rows] = np.where(rows == rows[first[copies]], -1, rows[first[copies]])
+        drop("duplicate", repeated >= 0)
     return Candidates(
         index=index,
         sources=sources,
@@ -85,6 +96,7 @@ def gather(
         time_s=time_s,
         usable=usable,
         dropped=dropped,
+        repeated=repeated,
     )
 
 
@@ -149,6 +161,8 @@ class Chooser:
         self.candidates = candidates
         self.open: Bools = candidates.usable.copy()
         """(n,) may still be taken."""
+        self._shut: Bools = np.zeros(len(self.open), bool)
+        """(n,) taken, or too near to what was."""
         self.taken: list[int] = []
         self._by_time = gap is not None and gap.unit == "seconds"
         self._place = candidates.time_s if self._by_time else candidates.frame.astype(np.float64)
@@ -173,6 +187,7 @@ class Chooser:
             for place in time_s if self._by_time else frames:
                 start, stop = self._around(at, float(place))
                 self.open[start:stop] = False
+                self._shut[start:stop] = True
         self._reachable = self._count()
 
     def take(self, row: int, n: int) -> bool:
@@ -193,7 +208,26 @@ class Chooser:
                 self.open[start:stop] = before
                 return False
             self._reachable = reachable
+        self._shut[start:stop] = True
         return True
+
+    def take_copy(self, row: int, first: int, n: int) -> bool:
+        """Take *row*, a copy of the row *first*, which is then not to be had: neither was taken before.
+
+        The copies of one content are open by one of them alone, so that what can still be had is distinct.
+        """
+        if row == first:
+            return self.take(row, n)
+        if self._shut[row]:
+            return False
+        was_open = bool(self.open[first])
+        self.open[row], self.open[first] = True, False
+        self._reachable = self._count()
+        if self.take(row, n):
+            return True
+        self.open[row], self.open[first] = False, was_open
+        self._reachable = self._count()
+        return False
 
     @property
     def keeps_apart(self) -> bool:

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
 from ..sources import SetAside
 from .candidates import Candidates, Chooser, Gap, gather, times_s
+from .chunk import chunk
 from .clusters import kmeans, motion_kmeans
 from .coreset import coreset
 from .coverage import check_order
@@ -32,7 +33,16 @@ METHODS: dict[str, Callable[[Task], list[Pick]]] = {
     "uniform": uniform,
     "random": random,
     "motion-kmeans": motion_kmeans,
+    "chunk": chunk,
 }
+
+
+AUTO: Literal["auto"] = "auto"
+_KEPT_APART = ("kmeans", "coverage")
+"""Methods of which the automatic gap is part; what the others choose is fixed by their names."""
+_EVEN_GAPS = 8
+"""The automatic gap is an eighth of that between evenly spaced frames: several times one event is not chosen, and where
+things happen often no choice suffers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class _Rules:
     n: int
     method: str
     seed: int
-    gap: Gap | None
+    gap: Gap | Literal["auto"] | None
     at_most: bool
     keep_duplicates: bool
     order: int
@@ -77,13 +87,16 @@ def select(
         ``"coverage"``: every frame is to look like a chosen one; the sum of the distances to the nearest, to the
         power of *order*, is made small. ``"kmeans"``: cluster the thumbnails, the frame nearest each centre. ``"coreset"``: greedy k-center,
         always the frame farthest from those chosen. ``"uniform"``: evenly spaced. ``"random"``.
-        ``"motion-kmeans"``: Lightning Pose's, k-means over the frames that move.
+        ``"motion-kmeans"``: Lightning Pose's, k-means over the frames that move. ``"chunk"``: the first *n*
+        in a row (without exact duplicates, but with *keep_duplicates*), as SLEAP's frame chunk.
     per_source
         Choose *n* frames of every source on its own. A source that has not so many is set aside.
     seed
         Of everything random.
     min_gap
-        Least distance of two chosen frames of one source: an int (frames) or ``"0.5s"``.
+        Least distance of two chosen frames of one source: an int (frames, 0 for none) or ``"0.5s"``. By default, and
+        with ``"auto"``, ``"kmeans"`` and ``"coverage"`` keep an eighth of what lies between evenly spaced frames, so that
+        one event is not chosen again and again; none where *n* frames could not be had with it.
     exclude
         Frames extracted before: folders of pictures, ``selection.json`` files or SLEAP projects (``.slp``). They are
         not chosen again, and ``"coverage"``, ``"coreset"`` and *min_gap* take them as chosen.
@@ -108,7 +121,8 @@ def select(
     """
     began = time.perf_counter()
     check_choice(n, method, min_gap, seed, order)
-    rules = _Rules(n, method, seed, parse_gap(min_gap), at_most, keep_duplicates, order, device)
+    gap = _gap_of(min_gap, method)
+    rules = _Rules(n, method, seed, gap, at_most, keep_duplicates, order, device)
     _check_gap(rules.gap, index)
     excluded = read_excluded(exclude, index)
     everything = list(range(len(index.records)))
@@ -144,7 +158,8 @@ def check_choice(n: int, method: str, min_gap: str | int | None, seed: int, orde
     if seed < 0:
         raise UsageError(f"seed must not be negative, got {seed}")
     check_order(order)
-    parse_gap(min_gap)
+    if min_gap != AUTO:
+        parse_gap(min_gap)
 
 
 def parse_gap(text: str | int | None) -> Gap | None:
@@ -164,8 +179,19 @@ def parse_gap(text: str | int | None) -> Gap | None:
     raise UsageError(f"min_gap must be frames (15) or seconds (0.5s), got {text!r}")
 
 
-def _check_gap(gap: Gap | None, index: Index) -> None:
-    if gap is not None and gap.unit == "seconds":
+def _auto_gap(index: Index, sources: list[int], n: int) -> Gap:
+    n_frames = sum(index.records[source].stop - index.records[source].start for source in sources)
+    return Gap(n_frames // (_EVEN_GAPS * n), "frames")
+
+
+def _gap_of(text: str | int | None, method: str) -> Gap | Literal["auto"] | None:
+    if text == AUTO or (text is None and method in _KEPT_APART):
+        return AUTO
+    return parse_gap(text)
+
+
+def _check_gap(gap: Gap | Literal["auto"] | None, index: Index) -> None:
+    if isinstance(gap, Gap) and gap.unit == "seconds":
         for record in index.records:
             if record.kind != "video":
                 raise UsageError(f"min_gap must be in frames for images, which have no times: {record.uri}")
@@ -175,7 +201,7 @@ def _empty(index: Index, rules: _Rules, per_source: bool, excluded: dict[int, se
     options: dict[str, Any] = {
         "n": rules.n,
         "per_source": per_source,
-        "min_gap": None if rules.gap is None else f"{rules.gap.value:g} {rules.gap.unit}",
+        "min_gap": f"{rules.gap.value:g} {rules.gap.unit}" if isinstance(rules.gap, Gap) else rules.gap,
         "n_excluded": sum(map(len, excluded.values())),
         "at_most": rules.at_most,
         "keep_duplicates": rules.keep_duplicates,
@@ -210,11 +236,11 @@ def _choose(
     for reason, count in candidates.dropped.items():
         dropped[reason] = dropped.get(reason, 0) + count
     preselected = _rows_of(candidates, excluded)
-    chooser = Chooser(candidates, rules.gap)
-    for at, source in enumerate(sources):
-        frames = np.array(sorted(excluded.get(source, ())), np.int64)
-        chooser.block_around(at, frames, times_s(index, source, frames))
     n = rules.n
+    gap = rules.gap if rules.gap != AUTO else _auto_gap(index, sources, n)
+    chooser = _chooser(index, candidates, excluded, gap)
+    if rules.gap == AUTO and chooser.capacity < n:
+        chooser = _chooser(index, candidates, excluded, None)
     if chooser.capacity < n:
         if not rules.at_most or chooser.capacity == 0:
             raise NotEnoughFramesError(_too_few(candidates, chooser.capacity, rules))
@@ -235,6 +261,14 @@ def _choose(
     return frames_of(candidates, picks)
 
 
+def _chooser(index: Index, candidates: Candidates, excluded: dict[int, set[int]], gap: Gap | None) -> Chooser:
+    chooser = Chooser(candidates, gap)
+    for at, source in enumerate(candidates.sources):
+        frames = np.array(sorted(excluded.get(source, ())), np.int64)
+        chooser.block_around(at, frames, times_s(index, source, frames))
+    return chooser
+
+
 def _rows_of(candidates: Candidates, excluded: dict[int, set[int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
     hits = [
         np.flatnonzero((candidates.source == source) & np.isin(candidates.frame, sorted(excluded[source])))
@@ -246,7 +280,7 @@ def _rows_of(candidates: Candidates, excluded: dict[int, set[int]]) -> np.ndarra
 
 def _too_few(candidates: Candidates, capacity: int, rules: _Rules) -> str:
     why = ", ".join(f"{count} {reason}" for reason, count in candidates.dropped.items() if count)
-    gap = f", at least {rules.gap.value:g} {rules.gap.unit} apart" if rules.gap else ""
+    gap = f", at least {rules.gap.value:g} {rules.gap.unit} apart" if isinstance(rules.gap, Gap) else ""
     return (
         f"{rules.n} frames were asked for, {capacity} distinct ones can be had{gap} "
         f"(of {len(candidates)} in the index{': ' + why if why else ''}); ask for fewer, or use at_most (--at-most)"

@@ -1,6 +1,7 @@
 """Groups of near duplicates."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,16 @@ import numpy.typing as npt
 from framesift_kernels import F32, I32, I64, Kernels, Rows
 
 from ..errors import UsageError
-from ..features.matrix import as_matrix
-from ..features.vectors import in_batches, in_threads
+from ..features.matrix import Matrix, as_matrix
+from ..features.vectors import in_batches, in_calls
 from ..machine import load_kernels
 from .kcenter import _least_square
 
 _BATCH_ROWS = 1024
 """Rows compared with all leaders on all cores, and then with one another, one by one."""
 _SLICE_ROWS = 128
+_GPU_BATCH_ROWS = 16_384
+"""On a GPU, which goes through them by tiles of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ def near_duplicates(
         As for `nearest`; it is read once, in blocks where it is larger than *max_bytes*.
     radius
         Euclidean distance, not negative; rows at just this distance are duplicates. 0 groups equal rows.
+    device
+        As for `nearest`.
 
     Raises
     ------
@@ -55,25 +60,48 @@ def near_duplicates(
 
     Notes
     -----
-    O(n g d) for g groups; memory is the leaders as float32 and 16 bytes a row.
+    O(n g d) for g groups; memory is the leaders as float32 and 16 bytes a row. Equal rows are found by 128-bit digests
+    of their bytes: O(n d), and about 120 bytes a row.
     """
     kernels = load_kernels(device)
-    matrix = as_matrix(x, max_bytes)
+    matrix = as_matrix(x, max_bytes, kernels=kernels)
     if not 0 <= radius < np.inf:
         raise UsageError(f"radius must be finite and not negative, got {radius}")
     beyond = np.float32(radius)
     if float(beyond) <= radius:
         beyond = np.nextafter(beyond, np.float32(np.inf))  # the smallest distance above the radius
     beyond = _least_square(float(beyond))
+    if radius == 0:
+        return _equal_rows(matrix)
     n, d = matrix.shape
     labels, sqdist = np.zeros(n, np.int32), np.full(n, np.inf, np.float32)
     leaders, vectors = np.empty(n, np.int64), _Growing(d)
-    for start, rows in in_batches(matrix.blocks(), _BATCH_ROWS):
-        of = slice(start, start + len(rows))
+    for start, batch in in_batches(
+        matrix.blocks(), _BATCH_ROWS if kernels.CALLED_IN_THREADS else _GPU_BATCH_ROWS
+    ):
+        rows, of = kernels.put(batch), slice(start, start + len(batch))
         found = _lead(rows, vectors.rows, float(beyond), labels[of], sqdist[of], kernels)
         leaders[len(vectors.rows) :][: len(found)] = start + found
-        vectors.add(rows[found])
+        vectors.add(kernels.get(kernels.take(rows, found)))
     return DuplicateGroups(leaders[: len(vectors.rows)].copy(), labels.astype(np.int64), np.sqrt(sqdist))
+
+
+def _equal_rows(matrix: Matrix) -> DuplicateGroups:
+    """Groups of rows that are equal, by their digests: that two rows share one by chance is out of the question."""
+    n = matrix.shape[0]
+    labels = np.empty(n, np.int64)
+    leaders: list[int] = []
+    known: dict[bytes, int] = {}
+    for start, batch in matrix.blocks():
+        rows = batch if matrix.kernels is None else matrix.kernels.get(batch)
+        # What a distance of 0 is: minus zero is zero.
+        plain = np.ascontiguousarray(rows if rows.dtype == np.uint8 else rows + rows.dtype.type(0))
+        for row, line in enumerate(plain, start):
+            group = known.setdefault(blake2b(line.data, digest_size=16).digest(), len(leaders))
+            if group == len(leaders):
+                leaders.append(row)
+            labels[row] = group
+    return DuplicateGroups(np.array(leaders, np.int64), labels, np.zeros(n, np.float32))
 
 
 def _lead(rows: Rows, leaders: F32, beyond: float, labels: I32, sqdist: F32, kernels: Kernels) -> I64:
@@ -84,7 +112,7 @@ def _lead(rows: Rows, leaders: F32, beyond: float, labels: I32, sqdist: F32, ker
         kernels.lower_nearest(rows, everyone[s], leaders, 0, sqdist, labels)
 
     if len(leaders):
-        in_threads(lower, len(rows), _SLICE_ROWS)
+        in_calls(kernels, lower, len(rows), _SLICE_ROWS)
     found = np.empty(len(rows), np.int64)
     return found[: kernels.lead(rows, len(leaders), beyond, sqdist, labels, found)]
 

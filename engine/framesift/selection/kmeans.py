@@ -24,7 +24,7 @@ _STILL_IMPROVING = 0.02
 _BOUNDS_PAY, _FIRST_PAUSE, _PAUSE, _LOOK = 0.6, 4, 8, 32
 """Share of rows compared with all centres above which bounds do not pay, steps before they are tried, steps they then
 rest if they do not pay (each time twice as many), and one of how many rows is looked at to tell."""
-_MIN_BLOCK, _MOST_BLOCKS = 256, 32
+_MIN_BLOCK, _MOST_BLOCKS = 1024, 32
 """Of rows that are summed up on their own: the sums depend on the blocks, and these on the number of rows alone."""
 _SUMS = 2**24
 """Numbers of the blocks' sums that a GPU computes at a time, 8 bytes each."""

@@ -12,7 +12,7 @@ from framesift_kernels import F32, I64, U64, Kernels, Rows
 
 from ..errors import UsageError
 from ..features.matrix import Matrix, as_matrix
-from ..features.vectors import in_threads
+from ..features.vectors import in_calls, in_threads
 from ..machine import count_threads, load_kernels
 
 _NONE = np.uint64(2**64 - 1)
@@ -42,7 +42,8 @@ def nearest(
     k
         From 1 to m, or n - 1.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"``: the same result, of arrays that may lie on the GPU. It has been run in a simulator so
+        far, never on a GPU: see ``docs/design/0012-cuda.md``.
     max_bytes
         A zarr array larger than this is read in blocks: *y* (or the rest of *x*) once for each part of *x* that takes
         so much. Memory is about twice this, some blocks, and 20 k bytes a row of *x*; without *y* 8 k bytes a row
@@ -66,8 +67,8 @@ def nearest(
     ``docs/design/0007-distances.md``), so threads, blocks and chunks change nothing. O(n m d).
     """
     kernels = load_kernels(device)
-    left = as_matrix(x, max_bytes)
-    right = left if y is None else as_matrix(y, max_bytes, "y")
+    left = as_matrix(x, max_bytes, kernels=kernels)
+    right = left if y is None else as_matrix(y, max_bytes, "y", kernels=kernels)
     if left.shape[1] != right.shape[1]:
         raise UsageError(f"x and y must have the same width, got shapes {left.shape} and {right.shape}")
     others = right.shape[0] - (y is None)
@@ -93,15 +94,16 @@ def _nearest(left: Matrix, right: Matrix, k: int, kernels: Kernels, max_bytes: i
     keys = np.full((n, k), _NONE, np.uint64)
     nothing = np.empty((0, k), np.uint64)
     for part in _parts(left, max_bytes):
-        rows, own = left.read(part), keys[part]
+        rows, own = kernels.put(left.read(part)), kernels.put(keys[part])
         for start, block in _blocks(right):
 
             def lower(
-                s: slice, rows: Rows = rows, own: U64 = own, start: int = start, block: Rows = block
+                s: slice, rows: Rows = rows, own: Any = own, start: int = start, block: Rows = block
             ) -> None:
                 kernels.nearest(rows[s], block, 0, start, own[s], nothing)
 
-            in_threads(lower, len(rows), _slice_rows(len(rows)))
+            in_calls(kernels, lower, len(rows), _slice_rows(len(rows)))
+        keys[part] = kernels.get(own)
     in_threads(lambda s: keys[s].sort(axis=1), n)
     return keys
 
@@ -130,7 +132,10 @@ def _nearest_others(matrix: Matrix, k: int, kernels: Kernels, max_bytes: int) ->
     """Keys of the k nearest rows of the same matrix, each row itself among them, sorted.
 
     Every thread keeps heaps of its own, so that both rows of a pair learn of it; what it is given does not matter.
+    On a GPU, whose blocks would wait for each other's heaps, every pair is compared twice.
     """
+    if not kernels.CALLED_IN_THREADS:
+        return _nearest(matrix, matrix, k, kernels, max_bytes)
     n = matrix.shape[0]
     pairs, lock = _pairs(matrix, max_bytes), threading.Lock()
     nothing = np.empty((0, k), np.uint64)
@@ -195,6 +200,8 @@ def typicality(
         As for `nearest`.
     n_neighbors
         How many, at least 1; all others where there are fewer.
+    device
+        As for `nearest`.
 
     Returns
     -------
@@ -205,7 +212,7 @@ def typicality(
     UsageError
         *x* is not a finite matrix, or *n_neighbors* is below 1.
     """
-    matrix = as_matrix(x, max_bytes)
+    matrix = as_matrix(x, max_bytes, kernels=load_kernels(device))
     if n_neighbors < 1:
         raise UsageError(f"n_neighbors must be at least 1, got {n_neighbors}")
     n = matrix.shape[0]
@@ -230,6 +237,8 @@ def similarity(
     x : (n, d) array or zarr array
         As for `nearest`.
     queries : (q, d) array or zarr array
+    device
+        As for `nearest`.
 
     Returns
     -------

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from framesift_kernels import F32, Rows
+from framesift_kernels import F32, Kernels, Rows
 
 from ..errors import UsageError
 from ..features.matrix import as_matrix
@@ -22,7 +22,7 @@ class Diversity:
     """Rows that differ: the squared distances of the picks, each to its nearest other pick, are to add up to much."""
 
     x: npt.ArrayLike | Any
-    """(n, d) array or zarr array; it is held in memory."""
+    """(n, d) array or zarr array; it is held in memory, of the GPU with ``device="cuda"``, where it may lie."""
     strength: float = 1.0
     """Exponent in the product; a negative one asks for the opposite."""
     min_distance: float | None = None
@@ -30,11 +30,11 @@ class Diversity:
     stop_at_min_distance: bool = True
     """End when the best row is nearer than that; else pass over such rows and go on."""
 
-    def rows(self) -> Rows:
-        """*x*, checked."""
+    def rows(self, kernels: Kernels | None = None) -> Rows:
+        """*x*, checked, where the *kernels* want it."""
         if self.min_distance is not None and not 0 <= self.min_distance < np.inf:
             raise UsageError(f"min_distance must be finite and not negative, got {self.min_distance}")
-        rows = as_matrix(self.x, _UNBOUNDED_BYTES).in_memory
+        rows = as_matrix(self.x, _UNBOUNDED_BYTES, kernels=kernels).in_memory
         assert rows is not None
         return rows
 

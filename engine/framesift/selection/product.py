@@ -9,7 +9,7 @@ import numpy.typing as npt
 from framesift_kernels import F32, F64, I32, I64, U8, Kernels
 
 from ..errors import UsageError
-from ..features.vectors import in_threads
+from ..features.vectors import in_calls, in_threads
 from ..machine import load_kernels
 from .kcenter import Bounds, Picks, _bring_up_to_date, _least_square, _Pruning
 from .neighbours import sqdist_to_others
@@ -52,7 +52,7 @@ def product_greedy(
     allowed : (rows,) bools
         Which rows may be picked; all by default.
     device
-        ``"cpu"``.
+        ``"cpu"``, or ``"cuda"`` (the same result; never run on a GPU so far, see `kcenter_greedy`).
 
     Returns
     -------
@@ -67,7 +67,8 @@ def product_greedy(
     Notes
     -----
     A pick scores all rows by bounds of their distances, which only fall, and brings up to date those that may be the
-    best. Memory: 28 bytes a row for each diversity, 4 for each other, 12 in all.
+    best. Memory: 28 bytes a row for each diversity, 4 for each other, 12 in all. On a GPU rows and labels stay; what an
+    objective adds to each row, 4 bytes, and the scores, 8 bytes, travel with each pick.
     """
     kernels = load_kernels(device)
     if not objectives:
@@ -104,7 +105,7 @@ class _Greedy:
 
     def __init__(self, objectives: Sequence[Objective], n: int, preselected: I64, kernels: Kernels) -> None:
         sums = [o for o in objectives if not isinstance(o, Balance)]
-        columns = [o.rows() if isinstance(o, Diversity) else o.numbers() for o in sums]
+        columns = [o.rows(kernels) if isinstance(o, Diversity) else o.numbers() for o in sums]
         classes = [o.classes() for o in objectives if isinstance(o, Balance)]
         lengths = {len(c) for c in columns} | {len(rows) for rows, _ in classes}
         if len(lengths) > 1:
@@ -133,6 +134,7 @@ class _Greedy:
             if len(target) > 1 and o.strength
         ]
         self._labels = self._stack_labels()
+        self._labels_there: Any = kernels.put(self._labels)
         self.closed: U8 = np.zeros(self.n_rows, np.uint8)
         self.closed[preselected] = 1
         self._scores = np.empty(self.n_rows)
@@ -176,10 +178,10 @@ class _Greedy:
 
         def score(rows: slice) -> int:
             return kernels.product_scores(
-                self._added, self._sums, strengths, self._labels, tables, self.closed, rows, scores
+                self._added, self._sums, strengths, self._labels_there, tables, self.closed, rows, scores
             )
 
-        found = [row for row in in_threads(score, self.n_rows, _SCORED_AT_ONCE) if row >= 0]
+        found = [row for row in in_calls(kernels, score, self.n_rows, _SCORED_AT_ONCE) if row >= 0]
         if not found:
             return None
         best = max(found, key=lambda row: (scores[row], -row))
@@ -223,7 +225,7 @@ class _Spread:
         added[:] = np.inf
         self._bounds = Bounds(added, np.zeros(n, np.int32), np.zeros(n, np.int32))
         centers = np.empty((most, d), np.float32)
-        centers[: len(preselected)] = x[preselected]
+        centers[: len(preselected)] = kernels.get(kernels.take(x, preselected))
         none = np.float32(0)
         self._picks = Picks(centers, len(preselected), np.empty(0, np.int64), np.empty(0, np.float32), none)
         self._pruning = _Pruning()
@@ -277,11 +279,11 @@ class _Spread:
         """Pick *row*."""
         picks, n = self._picks, self._picks.n_centers
         self.bring_up_to_date(np.array([row]))
-        picks.centers[n] = self._x[row]
+        picks.centers[n] = self._kernels.get(self._kernels.take(self._x, np.array([row])))[0]
         self._apart[n] = self._bounds.sqdist[row]
         nobody = np.zeros(n, np.int32)
         everyone = np.arange(n)
-        self._kernels.lower_nearest(
+        load_kernels("cpu").lower_nearest(  # a few rows that lie here
             picks.centers[:n], everyone, picks.centers[n : n + 1], 0, self._apart, nobody
         )
         picks.n_centers += 1
@@ -336,7 +338,7 @@ class _Shares:
         self._strength, self._target, self._kernels = strength, target[order], kernels
         self._kinds, self.labels = _distinct(np.ascontiguousarray(rows[:, order]))
         self._blocks = [
-            np.ascontiguousarray(self._kinds[start : start + _KINDS_AT_ONCE].T)
+            kernels.put(np.ascontiguousarray(self._kinds[start : start + _KINDS_AT_ONCE].T))
             for start in range(0, len(self._kinds), _KINDS_AT_ONCE)
         ]
         self._sums = rows[preselected][:, order].sum(axis=0, dtype=np.float64)

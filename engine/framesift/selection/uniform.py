@@ -1,29 +1,44 @@
 """Evenly spaced frames."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from framesift_kernels import I64
 
+from ..ingest.job import middles
 from .strategy import Pick, Task
 
 
 def uniform(task: Task) -> list[Pick]:
-    """Of n equal parts of all frames, the usable frame nearest the middle of each (the next, where it is taken).
+    """Of n equal parts of all frames, the usable frame nearest the middle of each, the earlier of two.
 
-    All frames are those that were asked for, also where the index holds some of them only.
+    All frames are those that were asked for, also where the index holds some of them only. Of frames that are copies
+    of each other any may be chosen, but one only: so which it is depends on the frames that were looked at alone.
     """
     places, n_places = _places(task)
+    first_copy = task.candidates.first_copies()
+    is_left = first_copy >= 0
     picks = []
-    for part in range(task.n):
-        middle = (2 * part + 1) * n_places // (2 * task.n)
-        at = int(np.searchsorted(places, middle))
-        row = task.take_first([at]) if at < len(places) and places[at] == middle else None
-        if row is None:
-            rows = task.usable
-            row = task.take_first(rows[np.argsort(np.abs(places[rows] - middle), kind="stable")])
-        assert row is not None
+    for middle in middles(task.n, n_places).tolist():
+        rows = (row for row in _outward(places, middle) if is_left[row])
+        row = next(row for row in rows if task.chooser.take_copy(row, int(first_copy[row]), task.n))
+        is_left[first_copy == first_copy[row]] = False
         picks.append(Pick(row))
     return picks
+
+
+def _outward(places: I64, middle: int) -> Iterator[int]:
+    """Rows from the one nearest to *middle* to the farthest."""
+    reach, seen = 0, (0, 0)
+    while seen != (0, len(places)):
+        start = int(np.searchsorted(places, middle - reach))
+        stop = int(np.searchsorted(places, middle + reach, side="right"))
+        rows = np.r_[start : seen[0], seen[1] : stop] if seen != (0, 0) else np.arange(start, stop)
+        yield from rows[np.argsort(np.abs(places[rows] - middle), kind="stable")].tolist()
+        if stop > start:
+            seen = start, stop
+        reach = 2 * reach + 1
 
 
 def _places(task: Task) -> tuple[I64, int]:

@@ -47,6 +47,51 @@ def parts(packets: PacketIndex, segments: list[Segment]) -> list[Part]:
     return found
 
 
+class EvenPlan:
+    """What has to be decoded for some frames of a video, and for the proof that keyframes are what they seem.
+
+    Each of the frames is reached from its keyframe, without the pictures on the way that no other needs. The first
+    GOP is decoded to its end, and the second one's keyframe on its own: see `can_check_seam`.
+
+    Parameters
+    ----------
+    packets
+        With their droppable ones marked.
+    frames : (k,) int64
+        Indices of the frames, increasing.
+    """
+
+    def __init__(self, packets: PacketIndex, frames: I64) -> None:
+        self._packets = packets
+        self.needed = ~packets.droppable
+        """(packets,) to be decoded: what others need, and the frames themselves."""
+        self.needed[packets.position[frames]] = True
+        starts = np.array([segment.start for segment in packets.segments], np.int64)
+        ends = dict(
+            zip((np.searchsorted(starts, frames, side="right") - 1).tolist(), frames.tolist(), strict=True)
+        )
+        if self.can_check_seam:
+            ends = ends | {0: packets.segments[0].stop - 1, 1: ends.get(1, packets.segments[1].start)}
+        self.parts = [self._part(packets.segments[at], ends[at]) for at in sorted(ends)]
+
+    @property
+    def can_check_seam(self) -> bool:
+        """There are two GOPs."""
+        return len(self._packets.segments) > 1
+
+    @property
+    def share(self) -> float:
+        """Of the frames of the video, those that are decoded."""
+        return sum(len(part.frames) for part in self.parts) / len(self._packets.pts)
+
+    def _part(self, segment: Segment, last: int) -> Part:
+        """A segment up to one of its frames."""
+        position = self._packets.position[segment.start : last + 1]
+        kept = np.flatnonzero(self.needed[position])
+        n_packets = int(position[kept].max()) + 1 - segment.position
+        return Part(segment._replace(n_packets=n_packets), kept + segment.start)
+
+
 class KeyframePlan:
     """Keyframes, and what a budget allows of the frames after them.
 

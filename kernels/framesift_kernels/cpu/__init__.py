@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .content_hash import content_hash
     from .cost_gains import cost_gains
     from .difference_hash import difference_hash
+    from .draw import draw
     from .get import get
     from .is_finite import is_finite
     from .lead import lead
@@ -65,6 +66,7 @@ __all__ = [
     "content_hash",
     "cost_gains",
     "difference_hash",
+    "draw",
     "get",
     "is_finite",
     "lead",

@@ -10,6 +10,8 @@ from ._lanes import LANES, below, saved
 from ._rows import distances, fetch
 from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
+_MIRRORED = 16 * ROWS
+"""Rows that are copied to the other side of the diagonal at once: whole lines of the cache."""
 _PANEL_ELEMENTS = 2**17
 """Of clients, that the second cache keeps beside what passes."""
 
@@ -44,11 +46,19 @@ def fill_costs(
                 for r in range(n):
                     target = out[start + r, column : column + held]
                     _power(values[r, :held], np.float32(scale), order, target)
-                if mirror:
-                    for lane in range(held):
-                        target = out[at * WIDTH + lane, first + start : first + start + n]
-                        for r in range(n):
-                            target[r] = out[start + r, column + lane]
+            stop = start + n
+            if mirror and (stop % _MIRRORED == 0 or stop == len(rows)):
+                clients_end = min(end * WIDTH, clients)
+                _mirror(out, first, (start // _MIRRORED) * _MIRRORED, stop, begin * WIDTH, clients_end)
+
+
+@kernel
+def _mirror(out: F32, first: int, start: int, stop: int, begin: int, end: int) -> None:
+    """Copy rows start to stop of columns begin to end, from *first* on, to the other side of the diagonal."""
+    for lane in range(begin, end):
+        target = out[lane]
+        for r in range(start, stop):
+            target[first + r] = out[r, first + lane]
 
 
 @kernel

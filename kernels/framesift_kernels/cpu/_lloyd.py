@@ -1,12 +1,13 @@
 """k-means on the row kernel: the nearest of many centres, and what is done with a row while it lies in the cache."""
 
+import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import F32, F64, I32, I64, U8, Rows
-from ._compile import kernel, native
+from ._compile import kernel, native, pin
 from ._narrow import GROUP, NARROW
 from ._rows import distances, fetch, lower, pack_into, scratch
 from ._sift import MOST, SCALES, round_centers, settle, sift
@@ -20,15 +21,43 @@ _PAUSE = 15
 """Batches for which sifting rests where it did not pay."""
 
 
+_KEPT_BYTES = 2**20
+"""Of a workspace that a thread keeps."""
+
+
+class _Kept(threading.local):
+    """The last workspace of a thread: a stream asks for the same with every batch."""
+
+    key: tuple[int, ...] = ()
+    arrays: tuple[Any, ...] = ()
+
+
+_kept = _Kept()
+
+
 def workspace(k: int, n: int, d: int) -> tuple[Any, ...]:
-    """What `nearest_of_all` works in, for n rows and k centres of d dimensions. Without bytes if they do not pay."""
-    vectors = -(-k // WIDTH)
+    """What `assign_and_sum` works in, for n rows and k centres of d dimensions. Without bytes if they do not pay.
+
+    It is the thread's: the next call may give the same.
+    """
     narrow = (
         NARROW
         and k >= _NARROW_CENTERS
         and n >= _NARROW_ROWS
         and _NARROW_DIMENSIONS <= d <= _NARROW_MOST_DIMENSIONS
     )
+    key = k, d, int(narrow)
+    if key == _kept.key:
+        return _kept.arrays
+    arrays = _workspace(*key)
+    if sum(array.nbytes for array in arrays) <= _KEPT_BYTES:
+        arrays = tuple(pin(array) for array in arrays)
+        _kept.key, _kept.arrays = key, arrays
+    return arrays
+
+
+def _workspace(k: int, d: int, narrow: int) -> tuple[Any, ...]:
+    vectors = -(-k // WIDTH)
     size = -(-d // WIDTH) * WIDTH if narrow else 0
     v = vectors if narrow else 0
     pairs = BATCH * (MOST if narrow else 1) + WIDTH

@@ -17,6 +17,8 @@ class Scratch(threading.local):
 
     def __init__(self) -> None:
         self.found = pin(np.empty(_CAPACITY, np.int64))
+        self.text = pin(self.found.view(np.uint8))
+        """The same memory, for characters."""
         self.numbers = pin(np.zeros(4, np.int64))
 
 

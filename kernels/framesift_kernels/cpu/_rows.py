@@ -27,17 +27,22 @@ def bits(x: Rows) -> Any:
 
 @kernel
 def pack_into(centers: F32, packed: F32) -> None:  # IN (k, d), OUT (vectors, d, WIDTH)
-    """Lay out centres so that lanes are centres. Lanes without one are infinitely far."""
+    """Lay out centres so that lanes are centres. Lanes without one are infinitely far.
+
+    A square at a time: centres lie a power of two apart often, and then few of them share the cache.
+    """
     k, d = centers.shape
     for v in range(len(packed)):
         first = v * WIDTH
         held = min(WIDTH, k - first)
-        for j in range(d):
-            row = packed[v, j]
+        for start in range(0, d, WIDTH):
+            stop = min(start + WIDTH, d)
             for lane in range(held):
-                row[lane] = centers[first + lane, j]
-            for lane in range(held, WIDTH):
-                row[lane] = np.inf
+                for j in range(start, stop):
+                    packed[v, j, lane] = centers[first + lane, j]
+            for j in range(start, stop):
+                for lane in range(held, WIDTH):
+                    packed[v, j, lane] = np.inf
 
 
 @kernel

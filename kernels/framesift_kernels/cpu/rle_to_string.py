@@ -19,7 +19,10 @@ def rle_to_string(counts: I64) -> bytes:
     ----------
     counts : (m,) int64
     """
-    text, numbers = np.empty(_MOST_CHARACTERS * len(counts), np.uint8), scratch.numbers
+    text: U8 = scratch.text
+    if _MOST_CHARACTERS * len(counts) > len(text):
+        text = np.empty(_MOST_CHARACTERS * len(counts), np.uint8)
+    numbers = scratch.numbers
     _to_string(counts, text, numbers)
     return text[: int(numbers[0])].tobytes()
 

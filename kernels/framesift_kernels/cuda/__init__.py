@@ -4,31 +4,34 @@ Written for numba.cuda and run in its simulator by the tests; they have never ru
 (``docs/design/0012-cuda.md``). Arrays may be NumPy's, which are copied, or lie on the GPU.
 """
 
-from typing import Any
-
-from .. import MissingKernelError
 from ._compile import require
 from .arma_errors import arma_errors
 from .arma_filter import arma_filter
 from .assign import assign
 from .assign_sums import assign_sums
+from .balance_logs import balance_logs
 from .bounded_sums import bounded_sums
+from .chroma import chroma
 from .cluster_sums import cluster_sums
 from .content_hash import content_hash
 from .cost_gains import cost_gains
 from .difference_hash import difference_hash
+from .draw import draw
 from .get import get
 from .is_finite import is_finite
+from .lead import lead
 from .lower_grouped import lower_grouped
 from .lower_nearest import lower_nearest
 from .luminance import luminance
 from .motion_energy import motion_energy
+from .nearest import nearest
 from .nearest_two import nearest_two
 from .pair_costs import pair_costs
 from .pick_farthest import pick_farthest
 from .picture import picture
 from .picture_at import picture_at
 from .potentials import potentials
+from .product_scores import product_scores
 from .put import put
 from .rle_box import rle_box
 from .rle_decode import rle_decode
@@ -50,10 +53,6 @@ CACHED_ELEMENTS: int = 2**22
 """16 MB as float32: half of what the level 2 cache of a current GPU of a data centre holds, or less."""
 
 
-def __getattr__(name: str) -> Any:
-    raise MissingKernelError(f"device 'cuda' has no kernel {name} in this version: use device='cpu'")
-
-
 __all__ = [
     "CACHED_ELEMENTS",
     "CALLED_IN_THREADS",
@@ -61,23 +60,29 @@ __all__ = [
     "arma_filter",
     "assign",
     "assign_sums",
+    "balance_logs",
     "bounded_sums",
+    "chroma",
     "cluster_sums",
     "content_hash",
     "cost_gains",
     "difference_hash",
+    "draw",
     "get",
     "is_finite",
+    "lead",
     "lower_grouped",
     "lower_nearest",
     "luminance",
     "motion_energy",
+    "nearest",
     "nearest_two",
     "pair_costs",
     "pick_farthest",
     "picture",
     "picture_at",
     "potentials",
+    "product_scores",
     "put",
     "require",
     "rle_box",

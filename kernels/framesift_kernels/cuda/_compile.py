@@ -15,6 +15,7 @@ from numba import cuda
 
 from .. import DeviceUnavailableError
 from ..cpu._compile import _fma_python
+from ._timing import Kernel, copying
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -32,7 +33,7 @@ def kernel(function: _F) -> Any:
     Floats keep their order of operations; but NVVM may fuse ``a * b + c``, which changes its rounding. So where a
     result is to be the CPU's bit for bit, `fma`, `multiply` and `add` say what is meant.
     """
-    return cuda.jit(_Quiet(function) if SIMULATED else function)
+    return Kernel(cuda.jit(_Quiet(function) if SIMULATED else function))
 
 
 class _Quiet:
@@ -64,11 +65,25 @@ if SIMULATED:
     def add(a: Any, b: Any) -> Any:
         """float64 ``a + b``, rounded, whatever *a* is."""
         return np.float64(a) + np.float64(b)
+
+    def float_bits(a: Any) -> Any:
+        """The bits of a float32 that is not negative, as an integer: ordered as the numbers are."""
+        return np.float32(a).view(np.int32)
+
+    def double_bits(a: Any) -> Any:
+        """The bits of a float64, as an int64."""
+        return np.float64(a).view(np.int64)
+
+    def double_of(bits: Any) -> Any:
+        """The float64 of these bits, an int64."""
+        return np.int64(bits).view(np.float64)
 else:
     from numba.cuda import libdevice
 
     fma = libdevice.fmaf
     multiply, add = libdevice.dmul_rn, libdevice.dadd_rn
+    float_bits = libdevice.float_as_int
+    double_bits, double_of = libdevice.double_as_longlong, libdevice.longlong_as_double
 
 
 def require() -> None:
@@ -111,25 +126,38 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> Any:
     return cuda.device_array(shape, dtype)
 
 
+def to_device(array: Any) -> Any:
+    """A copy on the GPU."""
+    return copying(cuda.to_device, array)
+
+
+def to_host(array: Any, out: Any = None) -> Any:
+    """A NumPy array of one on the GPU: *out*, if it is given."""
+    return copying(array.copy_to_host, out)
+
+
 class Transfers:
     """The arrays of one call. What lies on the GPU is used where it lies; what does not is copied there, and back."""
 
     def __init__(self) -> None:
         self._back: list[tuple[Any, Any]] = []
+        self._is_awaited = False
 
     def read(self, array: Any) -> Any:
         """*array*, to be read."""
-        return as_device_array(array) if is_on_device(array) else cuda.to_device(np.ascontiguousarray(array))
+        return as_device_array(array) if is_on_device(array) else to_device(np.ascontiguousarray(array))
 
     def change(self, array: Any) -> Any:
         """*array*, to be read and written."""
         if is_on_device(array):
+            self._is_awaited = True
             return as_device_array(array)
-        return self._returning(cuda.to_device(array), array)
+        return self._returning(to_device(array), array)
 
     def write(self, array: Any) -> Any:
         """*array*, all of which is to be written."""
         if is_on_device(array):
+            self._is_awaited = True
             return as_device_array(array)
         return self._returning(cuda.device_array(array.shape, array.dtype), array)
 
@@ -139,9 +167,11 @@ class Transfers:
         return copy
 
     def finish(self) -> None:
-        """Copy back what was written."""
+        """Copy back what was written, and wait for what was written there: its owner may read it on another stream."""
         for copy, array in self._back:
-            copy.copy_to_host(array)
+            to_host(copy, array)
+        if self._is_awaited:
+            cuda.synchronize()
 
 
 _one_at_a_time = (

@@ -10,7 +10,7 @@ import numpy as np
 from numba import cuda
 
 from .. import F32, I32, I64, Rows
-from ._compile import SIMULATED, THREADS, Transfers, blocks, device, fma, kernel
+from ._compile import SIMULATED, THREADS, blocks, device, empty, fma, kernel
 
 COLUMNS, LINES = (2, 2) if SIMULATED else (16, 16)
 """Threads along the centres and along the rows of a tile."""
@@ -55,7 +55,7 @@ def _nearest(
             for j0 in range(0, d, _DEPTH):
                 cuda.syncthreads()
                 _load_rows(x, rows, listed, start, m, j0, d, t, xs)
-                _load_centers(centers, c0, k, j0, d, t, cs)
+                _load(centers, c0, k, j0, d, t, _TILE_CENTERS, cs)
                 cuda.syncthreads()
                 _extend(xs, cs, min(_DEPTH, d - j0), column, line, chains)
             _keep_lowest(chains, c0 + column, k, start + line, m, excluded, excluding, best, index)
@@ -93,13 +93,23 @@ def _load_rows(
 
 
 @device
-def _load_centers(centers: F32, c0: int, k: int, j0: int, d: int, t: int, cs: F32) -> None:
-    for e in range(t, _TILE_CENTERS * _DEPTH, _THREADS):
-        c, j = e // _DEPTH, e % _DEPTH
+def _load(
+    x: Rows,
+    start: int,
+    stop: int,
+    j0: int,
+    d: int,
+    t: int,
+    size: int,
+    tile: F32,  # OUT  (depth, size)
+) -> None:
+    """As `_load_rows`, of rows that lie side by side."""
+    for e in range(t, size * _DEPTH, _THREADS):
+        r, j = e // _DEPTH, e % _DEPTH
         value = np.float32(0)
-        if c0 + c < k and j0 + j < d:
-            value = centers[c0 + c, j0 + j]
-        cs[j, c] = value
+        if start + r < stop and j0 + j < d:
+            value = np.float32(x[start + r, j0 + j])
+        tile[j, r] = value
 
 
 @device
@@ -158,7 +168,6 @@ def begin(n: int, labels: Any, sqdist: Any) -> None:
 
 
 def lower(
-    arrays: Transfers,
     x: Any,
     rows: Any,
     m: int,
@@ -167,16 +176,17 @@ def lower(
     sqdist: Any,
     nearest: Any,
     excluded: Any = None,
+    stop: int | None = None,
 ) -> None:
-    """``sqdist[p] = min(sqdist[p], |x[rows[p]] - c|**2)`` for the centres from *first* on; *nearest* follows.
+    """``sqdist[p] = min(sqdist[p], |x[rows[p]] - c|**2)`` for ``centers[first:stop]``; *nearest* follows.
 
     All are on the device. *rows* may be None: the first m. *excluded* may name a centre that does not count, a row.
     """
-    d, k = x.shape[1], centers.shape[0]
+    d, k = x.shape[1], centers.shape[0] if stop is None else stop
     if m and k > first:
         _nearest[blocks(m, TILE_ROWS), _THREADS](
             x,
-            arrays.read(np.zeros(1, np.int64)) if rows is None else rows,
+            empty(1, np.int64) if rows is None else rows,
             rows is not None,
             m,
             d,

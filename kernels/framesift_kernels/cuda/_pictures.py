@@ -110,7 +110,8 @@ def laplacians(
 
 @kernel
 def _shrink(
-    plane: Plane,  # IN  (rows, stride)
+    plane: Plane,  # IN  (rows, stride): of *parts* pictures by turns
+    parts: int,
     x1: int,
     y1: int,
     rows: I64,  # IN  (h, 4)
@@ -122,13 +123,13 @@ def _shrink(
     cell: int,
     gain: float,
     bias: float,
-    out: U8,  # OUT  (h, w)
+    out: U8,  # OUT  (parts, h, w)
 ) -> None:
-    """A block for each pixel of the thumbnail: the weighted sum of the pixels of its cell."""
+    """A block for each pixel of a thumbnail: the weighted sum of the pixels of its cell."""
     scratch = cuda.shared.array(THREADS, np.int64)
     t = cuda.threadIdx.x
-    for at in range(cuda.blockIdx.x, h * w, cuda.gridDim.x):
-        i, j = at // w, at % w
+    for at in range(cuda.blockIdx.x, parts * h * w, cuda.gridDim.x):
+        part, i, j = at // (h * w), at // w % h, at % w
         top, left = rows[i, 0] - (rows[i, 2] > 0), columns[j, 0] - (columns[j, 2] > 0)
         height = rows[i, 1] + (rows[i, 3] > 0) - top
         width = columns[j, 1] + (columns[j, 3] > 0) - left
@@ -136,10 +137,10 @@ def _shrink(
         for p in range(t, height * width, THREADS):
             y, x = top + p // width, left + p % width
             weight = _share(rows, i, y, row_weight) * _share(columns, j, x, column_weight)
-            total += weight * np.int64(plane[y1 + y, x1 + x])
+            total += weight * np.int64(plane[y1 + y, (x1 + x) * parts + part])
         total = _total(total, scratch, t)
         if t == 0:
-            out[i, j] = _grey(np.float64(total) / np.float64(cell), gain, bias)
+            out[part, i, j] = _grey(np.float64(total) / np.float64(cell), gain, bias)
 
 
 def shrink_plane(
@@ -154,19 +155,33 @@ def shrink_plane(
     """`thumbnail`, of a plane and into an array that lie on the device."""
     x1, x2, y1, y2 = region
     h, w = shape
-    rows, row_weight, cell_height = _cells(y2 - y1, h)
-    columns, column_weight, cell_width = _cells(x2 - x1, w)
-    _shrink[blocks(h * w, 1), THREADS](
+    rows, columns = _cells(y2 - y1, h), _cells(x2 - x1, w)
+    shrink(arrays, plane, (x1, y1), rows, columns, gain, bias, out.reshape(1, h, w))
+
+
+def shrink(
+    arrays: Transfers,
+    plane: Any,
+    place: tuple[int, int],
+    rows: tuple[I64, int, int],
+    columns: tuple[I64, int, int],
+    gain: float,
+    bias: float,
+    out: Any,
+) -> None:
+    """Average cells: *rows* and *columns* are their borders, the weight of a pixel, the weight of a cell; see `_cells`."""
+    parts, h, w = out.shape
+    _shrink[blocks(parts * h * w, 1), THREADS](
         plane,
-        x1,
-        y1,
-        arrays.read(rows),
-        arrays.read(columns),
+        parts,
+        *place,
+        arrays.read(rows[0]),
+        arrays.read(columns[0]),
         h,
         w,
-        row_weight,
-        column_weight,
-        cell_height * cell_width,
+        rows[1],
+        columns[1],
+        rows[2] * columns[2],
         float(gain),
         float(bias),
         out,

@@ -10,7 +10,7 @@ import numpy as np
 from numba import cuda
 
 from .. import I64, U8
-from ._compile import SIMULATED, THREADS, Transfers, blocks, device, empty, kernel
+from ._compile import SIMULATED, THREADS, Transfers, blocks, device, empty, kernel, to_host
 
 _LONG = 3 if SIMULATED else 64  # pixels of a stretch
 _SCANNING = THREADS if SIMULATED else 1024
@@ -140,11 +140,11 @@ def _listed(arrays: Transfers, n: int, launch: Any) -> I64:
     begins, total = empty(n, np.int64), arrays.read(np.zeros(1, np.int64))
     launch(begins, False, total)
     _scan[1, _SCANNING](begins, n, total)
-    places: I64 = np.empty(int(total.copy_to_host()[0]), np.int64)
+    places: I64 = np.empty(int(to_host(total)[0]), np.int64)
     if len(places):
         found = empty(len(places), np.int64)
         launch(begins, True, found)
-        found.copy_to_host(places)
+        to_host(found, places)
     return places
 
 

@@ -30,7 +30,6 @@ def assign(x: Rows, centers: F32) -> tuple[I32, F32]:
     sqdist = np.full(len(x), np.inf, np.float32)
     with transfers() as arrays:
         lower(
-            arrays,
             arrays.read(x),
             None,
             len(x),

@@ -36,6 +36,6 @@ def assign_sums(x: Rows, centers: F32, labels: I32, sqdist: F32) -> tuple[F64 | 
     with transfers() as arrays:
         rows, found, value = arrays.read(x), arrays.write(labels), arrays.write(sqdist)
         begin(len(x), found, value)
-        lower(arrays, rows, None, len(x), arrays.read(centers), 0, value, found)
+        lower(rows, None, len(x), arrays.read(centers), 0, value, found)
         add_up(arrays, rows, found, k, arrays.write(sums), arrays.write(counts))
     return sums, counts

@@ -96,9 +96,9 @@ def _compare(x: Any, centers: Any, rows: I64, labels: I32, sqdist: F32) -> F32:
         with transfers() as arrays:
             listed, best, least = arrays.read(rows), arrays.write(found), arrays.write(value)
             begin(m, best, least)
-            lower_all(arrays, x, listed, m, centers, 0, least, best)
+            lower_all(x, listed, m, centers, 0, least, best)
             next_best, next_least = arrays.write(unused), arrays.write(other)
             begin(m, next_best, next_least)
-            lower_all(arrays, x, listed, m, centers, 0, next_least, next_best, excluded=best)
+            lower_all(x, listed, m, centers, 0, next_least, next_best, excluded=best)
         labels[rows], sqdist[rows] = found, value
     return other

@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from .. import Rows
-from ._compile import as_device_array, is_on_device
+from ._compile import as_device_array, is_on_device, to_host
 
 
 def get(x: Any) -> Rows:
@@ -14,4 +14,4 @@ def get(x: Any) -> Rows:
     x : (n, d) uint8, float16 or float32
         Here or on the GPU.
     """
-    return cast(Rows, as_device_array(x).copy_to_host() if is_on_device(x) else x)
+    return cast(Rows, to_host(as_device_array(x)) if is_on_device(x) else x)

@@ -34,7 +34,6 @@ def lower_nearest(x: Rows, rows: I64, centers: F32, first: int, sqdist: F32, nea
     with transfers() as arrays:
         state = Listed(arrays, rows, sqdist, nearest)
         lower(
-            arrays,
             arrays.read(x),
             state.rows,
             len(rows),

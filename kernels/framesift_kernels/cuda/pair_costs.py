@@ -20,7 +20,7 @@ from ._nearest import (
     LINES,
     TILE_ROWS,
     _extend,
-    _load_centers,
+    _load,
     _load_rows,
 )
 
@@ -89,7 +89,7 @@ def _costs(
     """A block a tile. Where the diagonal passes through one, both halves are written twice, with the same bits."""
     xs = cuda.shared.array(_X_SHAPE, np.float32)
     cs = cuda.shared.array(_C_SHAPE, np.float32)
-    chains = cuda.local.array(_CHAINS, np.float32)
+    chains, costs = cuda.local.array(_CHAINS, np.float32), cuda.local.array(_CHAINS, np.float32)
     t = cuda.threadIdx.x
     column, line = t % COLUMNS, t // COLUMNS
     across = (c + _TILE_CENTERS - 1) // _TILE_CENTERS
@@ -103,23 +103,35 @@ def _costs(
         for j0 in range(0, d, _DEPTH):
             cuda.syncthreads()
             _load_rows(x, rows, True, start, b, j0, d, t, xs)
-            _load_centers(clients, c0, c, j0, d, t, cs)
+            _load(clients, c0, c, j0, d, t, _TILE_CENTERS, cs)
             cuda.syncthreads()
             _extend(xs, cs, min(_DEPTH, d - j0), column, line, chains)
+        _raise(chains, scale, order, costs)
         for r in range(_ROWS):
             for q in range(_CENTERS):
                 row, client = start + line + r * LINES, c0 + column + q * COLUMNS
                 if row < b and client < c:
-                    cost = _power(chains[r * _CENTERS + q] * scale, order)
-                    out[row, first + client] = cost
+                    out[row, first + client] = costs[r * _CENTERS + q]
                     if mirror:
-                        out[client, first + row] = cost
+                        out[client, first + row] = costs[r * _CENTERS + q]
 
 
 @device
-def _power(value: np.float32, order: int) -> np.float32:
-    """``value ** (order / 2)``: products from the left, and a root."""
-    power = value if order > 1 else np.float32(1)
+def _raise(
+    sqdist: F32,  # IN
+    scale: np.float32,
+    order: int,
+    costs: F32,  # OUT
+) -> None:
+    """``(sqdist * scale) ** (order / 2)``: products from the left, and a root.
+
+    The loops over the chains are the inner ones, so that these stay in registers.
+    """
+    for i in range(_CHAINS):
+        costs[i] = sqdist[i] * scale if order > 1 else np.float32(1)
     for _ in range(order // 2 - 1):
-        power = power * value
-    return power * np.float32(math.sqrt(value)) if order % 2 else power
+        for i in range(_CHAINS):
+            costs[i] = costs[i] * (sqdist[i] * scale)
+    if order % 2:
+        for i in range(_CHAINS):
+            costs[i] = costs[i] * np.float32(math.sqrt(sqdist[i] * scale))

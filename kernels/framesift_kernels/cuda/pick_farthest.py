@@ -6,10 +6,13 @@ import numpy as np
 from numba import cuda
 
 from .. import F32, I32, I64, Rows
-from ._compile import THREADS, blocks, device, empty, fma, kernel, processors, transfers
+from ._compile import SIMULATED, THREADS, blocks, device, empty, fma, kernel, processors, transfers
 from ._listed import Listed
 from .get import get
 from .take import take
+
+_PICKING = THREADS if SIMULATED else 512
+"""Threads of a block: one block has a multiprocessor, and its reads must hide each other's way to the level 2 cache."""
 
 
 def pick_farthest(
@@ -67,13 +70,13 @@ def pick_farthest(
         return 0
     now, count = np.full(m, first, np.int32), np.zeros(1, np.int64)
     lanes, distances = np.empty(p, np.int64), np.empty(p, np.float32)
-    n_blocks = min(blocks(m), processors())
+    n_blocks = min(blocks(m, _PICKING), processors())
     with transfers() as arrays:
         lying = arrays.read(x)
         state = Listed(arrays, rows, sqdist, nearest)
         packed = empty((max(1, d), m), np.float32)
         _pack[blocks(m), THREADS](lying, state.rows, m, d, packed)
-        _pick[n_blocks, THREADS](
+        _pick[n_blocks, _PICKING](
             packed,
             m,
             d,
@@ -128,8 +131,8 @@ def _pick(
     count: I64,  # OUT  (1,)
 ) -> None:
     """A thread keeps to its lanes, and to the farthest of them; blocks exchange theirs in turn in two places."""
-    values = cuda.shared.array(THREADS, np.float32)
-    indices = cuda.shared.array(THREADS, np.int64)
+    values = cuda.shared.array(_PICKING, np.float32)
+    indices = cuda.shared.array(_PICKING, np.int64)
     grid = cuda.cg.this_grid()
     t, block, mine = cuda.threadIdx.x, cuda.blockIdx.x, cuda.grid(1)
     best, at = _farthest(sqdist, mine, m, cuda.gridsize(1))
@@ -140,7 +143,7 @@ def _pick(
             high[n % 2, block], where[n % 2, block] = values[0], indices[0]
         grid.sync()
         best, at = np.float32(-1), np.int64(-1)
-        for i in range(t, cuda.gridDim.x, THREADS):
+        for i in range(t, cuda.gridDim.x, _PICKING):
             if _beats(high[n % 2, i], where[n % 2, i], best, at):
                 best, at = high[n % 2, i], where[n % 2, i]
         values[t], indices[t] = best, at
@@ -175,7 +178,7 @@ def _farthest(sqdist: F32, start: int, m: int, step: int) -> Any:
 def _reduce(values: F32, indices: I64, t: int) -> None:
     """The farthest of a block, to place 0; to be called by all its threads."""
     cuda.syncthreads()
-    step = THREADS // 2
+    step = _PICKING // 2
     while step > 0:
         if t < step and _beats(values[t + step], indices[t + step], values[t], indices[t]):
             values[t], indices[t] = values[t + step], indices[t + step]

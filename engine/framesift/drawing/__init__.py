@@ -1,0 +1,1 @@
+"""Predictions and labels as people look at them: labelled videos and pictures, and plots of trajectories."""

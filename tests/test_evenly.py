@@ -1,0 +1,217 @@
+"""Evenly spaced frames, of which only what they need is decoded: the same as from an index of all frames."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import naive_selection as naive
+from clips import CLIPS, Clip, corrupt, make_clip, painted, painted_number
+from framesift.errors import NotEnoughFramesError
+from framesift.ingest.job import Even
+from framesift.pipeline import extract
+from framesift.selection.result import Selection
+from framesift.video.decode import Decoder
+
+KINDS = [
+    "h264_b_frames",
+    "h264_b_pyramid_4_refs",
+    "h264_open_gop",
+    "h264_open_gop_mkv",
+    "h264_one_keyframe",
+    "h264_all_intra",
+    "h264_intra_refresh",
+    "h264_near_keyframes_open",
+    "h264_10_bit",
+    "h264_vfr",
+    "h264_start_mkv",
+    "h264_hidden_gop",
+    "h264_rotated_90",
+    "h264_ts",
+    "h264_avi",
+    "hevc_leading_frames",
+    "mpeg4_b_frames_avi",
+    "mjpeg_avi",
+    "mpeg2_mpg",
+    "vp9_alt_ref",
+    "av1",
+    "ffv1",
+]
+IN_FULL = {"h264_intra_refresh", "h264_avi", "ffv1", "vp9_alt_ref"}
+"""Kinds that must be decoded in full: nothing less tells which frame is which, or whole; or is much less."""
+LOSSLESS = {"preset": "ultrafast", "qp": "0", "x264-params": "scenecut=0"}
+"""Of pictures that are equal it makes frames that are equal."""
+
+
+def film(path: Path, numbers: list[int], gop: int = 6) -> Path:
+    """A lossless clip that shows these numbers; -1 is black."""
+    black = np.zeros((64, 96, 3), np.uint8)
+    pictures = [black if number < 0 else painted(number, (96, 64)) for number in numbers]
+    return make_clip(path, n=len(numbers), gop=gop, options=LOSSLESS, pictures=pictures)
+
+
+def chosen(path: Any, n: int, out: Path, **options: Any) -> Selection:
+    return extract(path, n, out / "out", method="uniform", **options)
+
+
+def assert_alike(found: Selection, expected: Selection) -> None:
+    """The same frames, but for what the index behind them is."""
+    for one, other in zip(found.frames, expected.frames, strict=True):
+        assert one == other
+    assert found.set_aside == expected.set_aside
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_are_those_of_an_index_of_all(kind: str, tmp_path: Path) -> None:
+    clip = CLIPS[kind]
+    path = clip.make(tmp_path / f"clip{clip.suffix}")
+    found = chosen(path, 2, tmp_path)
+    whole = chosen(path, 2, tmp_path / "whole", store=tmp_path / "store")
+    assert_alike(found, whole)
+    n = clip.n - clip.hidden
+    assert found.indices() == [n // 4, 3 * n // 4]
+    assert found.sources[0].decoded == ("exact" if kind in IN_FULL else "even")
+    for frame in found.frames:
+        picture = np.asarray(Image.open(tmp_path / "out" / str(frame.file)))
+        number = painted_number(picture, turns=clip.rotation // 90)
+        assert number == frame.index + clip.hidden
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    numbers=st.lists(st.integers(-1, 9), min_size=1, max_size=9).flatmap(
+        lambda few: st.tuples(
+            st.just(few), st.lists(st.integers(1, 30), min_size=len(few), max_size=len(few))
+        )
+    ),
+    n=st.integers(1, 6),
+)
+def test_black_frames_and_copies_are_stepped_over_as_if_all_were_decoded(
+    numbers: tuple[list[int], list[int]], n: int, tmp_path: Path
+) -> None:
+    shown = [number for number, times in zip(*numbers, strict=True) for _ in range(times)]
+    path = film(tmp_path / "film.mp4", shown)
+    contents = [None if number < 0 else number for number in shown]
+    if len(set(contents) - {None}) < n:
+        with pytest.raises(NotEnoughFramesError, match=f"{n} frames were asked for"):
+            chosen(path, n, tmp_path)
+        return
+    expected = naive.evenly(contents, n)
+    assert chosen(path, n, tmp_path).indices() == expected
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        assert chosen(path, n, tmp_path, store=Path(folder, "store")).indices() == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"start": 7, "stop": 53},
+        {"step": 3},
+        {"start": 0.5},
+        {"min_gap": 3},
+        {"layout": "lightning-pose"},
+        {"context": 1},
+        {"threads": 1},
+        {"keep_duplicates": True},
+        {"crop": "10,90,4,60"},
+    ],
+    ids=str,
+)
+def test_options_mean_the_same(options: dict[str, Any], tmp_path: Path) -> None:
+    path = CLIPS["h264_open_gop"].make(tmp_path / "clip.mp4")
+    found = chosen(path, 2, tmp_path, **options)
+    whole = chosen(path, 2, tmp_path / "whole", store=tmp_path / "store", **options)
+    assert_alike(found, whole)
+    assert (found.sources[0].decoded, whole.sources[0].decoded) == ("even", "exact")
+    assert found.stats["frames_decoded"] == 2
+
+
+@pytest.mark.parametrize(
+    "options", [{"report": True}, {"color": True}, {"decode": "fast"}, {"method": "random"}], ids=str
+)
+def test_all_frames_are_decoded_where_something_needs_them(options: dict[str, Any], tmp_path: Path) -> None:
+    path = CLIPS["h264_b_frames"].make(tmp_path / "clip.mp4")
+    found = extract(path, 2, tmp_path / "out", **{"method": "uniform", **options})
+    assert found.stats["frames_decoded"] == 60
+
+
+def test_each_source_by_itself_but_not_all_together(tmp_path: Path) -> None:
+    given = tmp_path / "in"
+    given.mkdir()
+    CLIPS["h264_b_frames"].make(given / "a.mp4")
+    film(given / "b.mp4", [0, 1, -1, -1, *range(4, 30)])
+    CLIPS["ffv1"].make(given / "c.mkv")
+    each = chosen(given, 2, tmp_path, per_source=True)
+    assert [each.indices(source) for source in range(3)] == [[15, 45], [7, 22], [7, 22]]
+    assert [source.decoded for source in each.sources] == ["even", "even", "exact"]
+    assert chosen(given, 3, tmp_path).stats["frames_decoded"] == 120
+
+
+def test_too_few_of_one_source_of_several_is_said_as_ever(tmp_path: Path) -> None:
+    film(tmp_path / "a.mp4", [5] * 40)
+    film(tmp_path / "b.mp4", list(range(40)))
+    found = chosen(tmp_path, 3, tmp_path, per_source=True)
+    assert [frame.source for frame in found.frames] == [1, 1, 1]
+    (item,) = found.set_aside
+    assert (
+        "3 frames were asked for, 1 distinct ones can be had (of 40 in the index: 39 duplicate)"
+        in item.reason
+    )
+    assert len(chosen(tmp_path / "a.mp4", 3, tmp_path, at_most=True)) == 1
+
+
+def test_damage_on_the_way_is_seen(tmp_path: Path) -> None:
+    path = CLIPS["h264_b_frames"].make(tmp_path / "clip.mp4")
+    corrupt(path, 3, 60)
+    found = chosen(path, 2, tmp_path, at_most=True)
+    whole = chosen(path, 2, tmp_path / "whole", store=tmp_path / "store", at_most=True)
+    assert_alike(found, whole)
+    assert found.sources[0].decoded == "exact"
+    assert found.sources[0].warnings == whole.sources[0].warnings != []
+
+
+def test_few_packets_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Clip(n=240, gop=12, options=CLIPS["h264_b_frames"].options).make(tmp_path / "clip.mp4")
+    n_fed = 0
+    original = Decoder._decode
+
+    def counted(self: Decoder, packet: Any) -> Any:
+        nonlocal n_fed
+        n_fed += packet is not None
+        return original(self, packet)
+
+    monkeypatch.setattr(Decoder, "_decode", counted)
+    assert chosen(path, 2, tmp_path).indices() == [60, 180]
+    # Both are keyframes and are decoded twice, for the pictures again; then there is the first GOP, for the proof.
+    assert n_fed < 240 / 6
+
+
+def test_where_most_is_needed_all_is_decoded(tmp_path: Path) -> None:
+    path = CLIPS["h264_b_frames"].make(tmp_path / "clip.mp4")
+    found = chosen(path, 10, tmp_path)
+    assert (found.stats["frames_decoded"], found.sources[0].decoded) == (60, "exact")
+
+
+def test_a_keyframe_that_gives_another_picture_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Clip(n=120, gop=12, options=CLIPS["h264_b_frames"].options).make(tmp_path / "clip.mp4")
+    hashes = iter(range(1000))
+    monkeypatch.setattr("framesift.ingest.video.content_hash", lambda *_: next(hashes))
+    assert chosen(path, 2, tmp_path).sources[0].decoded == "exact"
+
+
+@given(st.integers(1, 40), st.integers(0, 5), st.integers(0, 9), st.integers(1, 60), st.integers(1, 4))
+def test_frames_wanted_lie_around_the_middles(
+    n: int, around: int, start: int, length: int, step: int
+) -> None:
+    window = range(start, start + length * step, step)
+    found = Even(n=n, around=around).of(window).tolist()
+    middles = [(2 * part + 1) * length // (2 * n) for part in range(n)]
+    near = {place + k for place in middles for k in range(-around, around + 1)}
+    assert found == [window[place] for place in range(length) if place in near]
