@@ -490,6 +490,22 @@ def test_a_chunk_is_a_power_of_two_of_rows_and_a_few_megabytes(shape: tuple[int,
     assert chunk_rows(shape) == rows
 
 
+def test_what_a_killed_process_had_begun_to_write_is_removed(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "anew", clip)
+    with monkeypatch.context() as patched:
+        interrupt(patched, "write", 4, after=True)
+        with pytest.raises(Stop):
+            index(clip, tmp_path / "store", threads=1)
+    (source,) = (p for p in (tmp_path / "store" / "sources").iterdir() if p.is_dir())
+    folders = [source, source / "flags" / "c", *(tmp_path / "store" / n for n in ("", "sources", "progress"))]
+    for folder in folders:
+        (folder / ".0.abc123.partial").write_bytes(b"half")
+    fill(tmp_path / "store", clip)
+    assert tree(tmp_path / "store") == tree(tmp_path / "anew")
+
+
 # Memory -----------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,6 +37,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
+
+
+def remove_partial(find: Callable[[str], Iterable[Path]]) -> None:
+    """Remove what a process that was killed had begun to write, where a folder's `glob` or `rglob` finds it."""
+    for left in find(".*.partial"):
+        left.unlink(missing_ok=True)
 
 
 def write_json(path: Path, data: Any) -> None:

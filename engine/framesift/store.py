@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from .arrays import Array, array_lost, create_group
 from .errors import IntegrityError, StoreVersionError, UsageError
-from .files import disk_errors, write_atomically, write_json
+from .files import disk_errors, remove_partial, write_atomically, write_json
 from .locking import exclusive
 from .video.packets import Segment
 
@@ -190,6 +190,8 @@ class Store:
         """
         with exclusive(self.path / "writer.lock", f"the store {self.path}"):
             create_group(self.path / "sources")
+            for name in ("", "sources", "commits", "progress"):
+                remove_partial(self.path.joinpath(name).glob)
             yield self
 
     def records(self) -> dict[str, SourceRecord]:
@@ -285,6 +287,7 @@ class SourceWriter:
         header = json.dumps({**plan, **key}, sort_keys=True)
         self.done = self._resume(header)
         if self.done:
+            remove_partial(self._path.rglob)
             self._arrays = {name: Array.open(self._path / name) for name in self._layout}
         else:
             with disk_errors(store.path):
