@@ -423,7 +423,9 @@ def test_workers_end_when_the_bench_is_killed() -> None:
 @pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].rglob("*.md")), ids=lambda path: path.name)
 def test_every_block_of_a_document_is_of_a_suite(path: Path) -> None:
     text = path.read_text()
-    blocks = re.findall(r"^<!-- bench (\S+) -->$(.*?)^<!-- end -->$", text, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        r"^<!-- bench (\w+)(?:: \w+)? -->$(.*?)^<!-- end -->$", text, re.DOTALL | re.MULTILINE
+    )
     assert len(blocks) == len(re.findall(r"^<!-- bench", text, re.MULTILINE))
     assert {name for name, _ in blocks} <= set(suites.names())
     assert not any("<!-- bench" in body for _, body in blocks)

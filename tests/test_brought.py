@@ -267,7 +267,7 @@ def test_files_that_are_none(tmp_path: Path, x: Any, monkeypatch: pytest.MonkeyP
 def test_what_is_wrong_is_told_before_anything_is_decoded(
     films: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framesift.pipeline.index", None)
+    monkeypatch.setattr("framesift.pipeline.make_index", None)
     for options, said in (
         ({"vectors": tmp_path / "none.npy"}, "there are no vectors"),
         ({"vectors": tmp_path / "none.onnx"}, "there is no model"),
