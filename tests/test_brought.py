@@ -18,8 +18,9 @@ import naive_vectors
 from clips import make_clip, painted
 from framesift import extract, index, kcenter_greedy, select
 from framesift.errors import UsageError
-from framesift.features.names import match_names, row_names
+from framesift.features.names import match_names
 from framesift.features.unit import unit_rows
+from framesift.lightly.names import sample_names
 
 N, D = 52, 5
 OTHERS = [painted(100 + i, (96, 64)) for i in range(12)]
@@ -175,7 +176,7 @@ def test_extract_and_the_command_line_take_files(films: list[Path], x: Any, tmp_
 
 
 def test_names_are_those_of_the_worker(made: Any) -> None:
-    assert row_names(made) == NAMES
+    assert sample_names(made) == NAMES
 
 
 @settings(deadline=None, max_examples=15)

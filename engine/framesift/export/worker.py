@@ -12,12 +12,13 @@ import numpy as np
 
 from framesift_kernels import F32, I64
 
+from ..features.unit import unit_rows
 from ..files import write_atomically, write_json
 from ..index import Index, PathLike
 from ..lightly.config import Config, parse
 from ..lightly.frames import brought_before
 from ..lightly.names import common_folder
-from ..lightly.preparing import Prepared, of_unit_length, prepare
+from ..lightly.preparing import Prepared, prepare
 from ..progress import ProgressCallback, silent
 from ..selection.excluded import read_excluded
 from ..selection.result import Selection, _text, read_selection
@@ -216,7 +217,7 @@ def _corruptness(selection: Selection, ready: Prepared, names: list[str], rows: 
 
 def _write_embeddings(folder: Path, ready: Prepared, names: list[str], rows: Mapping[str, I64]) -> list[Path]:
     x = ready.components[: ready.n]
-    unit = of_unit_length(x)
+    unit = unit_rows(x)
     every = np.sort(np.concatenate([rows["sampled"], rows["removed"]]))
     tables: Mapping[str, tuple[F32, I64]] = {
         "embeddings": (x, every),

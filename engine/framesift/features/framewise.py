@@ -16,7 +16,7 @@ from ..progress import ProgressCallback, silent
 from ..store import Flag
 from .brought import Brought, check_file, read_vectors
 from .models import OnnxModel, PathLike, read_model
-from .names import match_names, match_order, name_of, row_names
+from .names import match_names, match_order, name_of
 from .pca import pca
 from .pixels import Pixels
 from .unit import check_rows, unit_rows
@@ -223,7 +223,9 @@ def frame_vectors(
     if brought.names is None:
         order = match_order(index, n, brought.what)
     else:
-        order = match_names(row_names(index), brought.names, brought.what)
+        from ..lightly.names import sample_names  # late: its package builds on this module
+
+        order = match_names(sample_names(index), brought.names, brought.what)
     found = FrameVectors(brought.x, order, normalize)
     found.check(index, brought.what)
     return found, said

@@ -1,6 +1,5 @@
 """What the rows of an index are called in other people's files, and which of their rows is which frame."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,32 +12,6 @@ from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..index import Index
-
-
-def row_names(index: "Index") -> list[str]:
-    """(n,) what LightlyOne's worker calls each row of an index.
-
-    A frame is called ``<video>-<index>-<extension>.png``, the index padded to as many digits as the number of frames
-    has; an image goes by its own name. Names are relative to the folder that all sources have in common.
-    """
-    from ..ingest.images import open_images
-    from ..ingest.pictures import open_source
-
-    parents = [r.uri if r.kind == "images" else str(PurePosixPath(r.uri).parent) for r in index.records]
-    root = os.path.commonpath(parents) if len({p.startswith("/") for p in parents}) == 1 else ""
-    found = []
-    for at, (record, parent) in enumerate(zip(index.records, parents, strict=True)):
-        frames = index.reader(at).frames().tolist()
-        place = PurePosixPath(os.path.relpath(parent, root)) if root else PurePosixPath()
-        if record.kind == "video":
-            digits = len(str(record.n_frames))
-            stem, extension = str(place / record.name), PurePosixPath(record.uri).suffix[1:]
-            found += [f"{stem}-{i:0{digits}d}-{extension}.png" for i in frames]
-            continue
-        with open_images(open_source(record, index.elsewhere.get(record.id))) as images:
-            inside = PurePosixPath() if record.kind == "images" else PurePosixPath(record.name)
-            found += [str(place / inside / images.names[i]) for i in frames]
-    return found
 
 
 def match_names(expected: Sequence[str], given: Sequence[str], what: str) -> I64:

@@ -10,14 +10,19 @@ from framesift_kernels import F32
 
 from ..errors import UsageError
 
+_ROWS = 4096
+
 
 def unit_rows(x: npt.NDArray[Any]) -> F32:
     """(n, d) float32 rows divided by their lengths, which are float64; zeros stay."""
-    wide = x.astype(np.float64)
-    largest = np.abs(wide).max(axis=1, keepdims=True, initial=0)
-    wide /= np.where(largest > 0, largest, 1)  # so that squares neither overflow nor vanish
-    length = np.sqrt(np.einsum("ij,ij->i", wide, wide))[:, None]
-    return (wide / np.where(length > 0, length, 1)).astype(np.float32)
+    unit = np.empty(x.shape, np.float32)
+    for start in range(0, len(x), _ROWS):
+        wide = x[start : start + _ROWS].astype(np.float64)
+        largest = np.abs(wide).max(axis=1, keepdims=True, initial=0)
+        wide /= np.where(largest > 0, largest, 1)  # so that squares neither overflow nor vanish
+        length = np.sqrt(np.einsum("ij,ij->i", wide, wide))[:, None]
+        unit[start : start + _ROWS] = wide / np.where(length > 0, length, 1)
+    return unit
 
 
 def check_rows(x: npt.NDArray[Any], what: str, name: Callable[[int], str], *, zeros: bool) -> None:

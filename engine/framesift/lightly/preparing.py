@@ -15,6 +15,7 @@ from ..features.framewise import COMPONENTS, PCA, frame_vectors
 from ..features.models import OnnxModel
 from ..features.pca import pca
 from ..features.pixels import Pixels
+from ..features.unit import unit_rows
 from ..index import Index
 from ..machine import load_kernels
 from ..progress import ProgressCallback, silent
@@ -31,7 +32,6 @@ from .names import common_folder, sample_names, source_names
 from .quality import MEASURED, QUALITY, corruptness, quality, statistic
 from .relevant import locate, read_relevant
 
-_ROWS = 16_384
 Bools = npt.NDArray[np.bool_]
 Column = npt.NDArray[Any]
 
@@ -87,7 +87,7 @@ class Prepared:
     def vectors(self) -> F32:
         """(rows, d) embeddings of all of *joined*: its components, of unit length if they are to be."""
         if self._vectors is None and isinstance(self.brought.vectors, str) and self.brought.vectors == PCA:
-            self._vectors = of_unit_length(self.components) if self.normalize else self.components
+            self._vectors = unit_rows(self.components) if self.normalize else self.components
         elif self._vectors is None:
             self._check_alone("vectors of one's own or by a model")
             found, self.said = frame_vectors(
@@ -291,13 +291,3 @@ def _queries(brought: Brought, made: Index, stack: ExitStack) -> tuple[list[str]
             tags.append(tag)
             found.append(index_queries(list(given), made, stack))
     return tags, found
-
-
-def of_unit_length(x: F32) -> F32:
-    """Rows brought to unit length; those that are zero stay so."""
-    unit = np.empty(x.shape, np.float32)
-    for start in range(0, len(x), _ROWS):
-        rows = x[start : start + _ROWS].astype(np.float64)
-        length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
-        unit[start : start + _ROWS] = rows / np.where(length > 0, length, 1)
-    return unit

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from framesift_kernels import I64
 
 from ..errors import UsageError
+from ..features.unit import unit_rows
 from ..index import Index
 from ..selection.candidates import Candidates
 from .inputs import Data
@@ -54,11 +55,9 @@ def pooled(data: Data, rows: I64, *, unit: bool) -> Data:
     """
     embeddings = data.embeddings
     if embeddings is not None:
-        from .preparing import of_unit_length
-
         x = embeddings[""] if isinstance(embeddings, Mapping) else embeddings
         x = np.stack([x[part].mean(axis=0, dtype=np.float64) for part in rows])
-        embeddings = of_unit_length(x) if unit else x.astype(np.float32)
+        embeddings = unit_rows(x) if unit else x.astype(np.float32)
     return Data(
         embeddings=embeddings,
         queries=data.queries,
