@@ -35,6 +35,9 @@ class Sign(StrEnum):
     pca = "pca"
     temporal = "temporal"
     ensemble = "ensemble"
+    prediction_score = "prediction-score"
+    velocity = "velocity"
+    displacement = "displacement"
     list = "list"
 
 
@@ -55,7 +58,9 @@ Predictions = Annotated[
 Signs = Annotated[
     list[Sign] | None,
     typer.Option(
-        "--method", help="What to judge by; repeatable. By default uncertain, jump, fitting and pca."
+        "--method",
+        help="What to judge by; repeatable. By default uncertain, jump, fitting and pca; prediction-score, velocity and "
+        "displacement are SLEAP's.",
     ),
 ]
 Threshold = Annotated[

@@ -1,6 +1,6 @@
 """What seems wrong with predictions, as numbers: larger is worse."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -23,6 +23,11 @@ _VAGUE = 100.0
 _STILL = 1e-6
 """A path that varies less than this share of its size does not move."""
 
+# Defaults of SLEAP's suggestions (sleap/config/suggestions.yaml, version 1.6).
+_MOVED = 10.0
+_FAST = 0.1
+_DOUBTFUL, _HOW_MANY = 3.0, (1, 2)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
@@ -32,6 +37,8 @@ class Measure:
     values: F32
     """(n, m, k) or, where it is of the whole pose, (n, m, 1); NaN where there is none."""
     unit: str
+    flags: Callable[[F32, float | None], npt.NDArray[np.bool_]] | None = None
+    """(n,) the frames that it flags, of values and of a threshold if one is given; None: those that are unusual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +219,59 @@ def ensemble(poses: Poses, settings: Settings) -> Measure:
     return Measure(name="ensemble", values=np.sqrt(spread).astype(np.float32), unit="pixels")
 
 
+def displacement(poses: Poses, settings: Settings) -> Measure:
+    """SLEAP's max point displacement: the mean over an individual's keypoints of how far they moved, above 10 pixels."""
+    moved = jump(poses, settings).values
+    known = np.isfinite(moved)
+    count = np.count_nonzero(known, axis=2)
+    mean = np.where(known, moved, 0).sum(axis=2) / np.maximum(count, 1)
+    values = np.where(count > 0, mean, np.nan)[:, :, None].astype(np.float32)
+    return Measure(name="displacement", values=values, unit="pixels", flags=_flag_moved)
+
+
+def _flag_moved(values: F32, threshold: float | None) -> npt.NDArray[np.bool_]:
+    return above(values, _MOVED if threshold is None else threshold)
+
+
+def velocity(poses: Poses, settings: Settings) -> Measure:
+    """SLEAP's velocity: how far a keypoint moved, above the least by more than a tenth of the range of all frames."""
+    return Measure(name="velocity", values=jump(poses, settings).values, unit="pixels", flags=_flag_fast)
+
+
+def _flag_fast(values: F32, threshold: float | None) -> npt.NDArray[np.bool_]:
+    if not np.isfinite(values).any():
+        return np.zeros(len(values), bool)
+    least, most = float(np.nanmin(values)), float(np.nanmax(values))
+    share = _FAST if threshold is None else threshold
+    return above(values - np.float32(least), share * (most - least))
+
+
+def prediction_score(poses: Poses, _: Settings) -> Measure:
+    """SLEAP's prediction score, of whole individuals, negative: one or two of a frame are at 3 or below.
+
+    A threshold is that limit.
+    """
+    if poses.instance_score is None:
+        raise UsageError(
+            f"prediction-score is of whole individuals, and {poses.path or 'these predictions'} has no scores of such; "
+            "SLEAP's files have, of others use uncertain"
+        )
+    return Measure(
+        name="prediction-score", values=-poses.instance_score[:, :, None], unit="score", flags=_flag_doubtful
+    )
+
+
+def _flag_doubtful(values: F32, threshold: float | None) -> npt.NDArray[np.bool_]:
+    limit = _DOUBTFUL if threshold is None else threshold
+    count = np.count_nonzero(-values <= limit, axis=(1, 2))
+    return np.asarray((count >= _HOW_MANY[0]) & (count <= _HOW_MANY[1]), bool)
+
+
+def above(values: F32, limit: float) -> npt.NDArray[np.bool_]:
+    """(n,) frames of which any value lies above *limit*."""
+    return np.asarray((np.where(np.isnan(values), -np.inf, values) > limit).any(axis=(1, 2)), bool)
+
+
 MEASURES = {
     "uncertain": uncertain,
     "jump": jump,
@@ -219,4 +279,7 @@ MEASURES = {
     "pca": pca,
     "temporal": temporal,
     "ensemble": ensemble,
+    "prediction-score": prediction_score,
+    "velocity": velocity,
+    "displacement": displacement,
 }

@@ -11,7 +11,7 @@ from framesift_kernels import F32, F64, I64
 
 from ..errors import UsageError
 from ..predictions.poses import Poses
-from .measures import MEASURES, Measure, Settings
+from .measures import MEASURES, Measure, Settings, above
 from .pca import TooFewPosesError
 
 Bools = npt.NDArray[np.bool_]
@@ -129,13 +129,15 @@ def score_poses(
     poses
         Predictions of a video.
     method
-        Some of ``uncertain``, ``jump``, ``fitting``, ``pca``, ``temporal``, ``ensemble`` and ``list``.
+        Some of ``uncertain``, ``jump``, ``fitting``, ``pca``, ``temporal``, ``ensemble``, ``list`` and, by SLEAP's own
+        rules, ``prediction-score``, ``velocity`` and ``displacement``.
     settings
         What they need besides. Of the methods by default, ``pca`` is left out where there is too little to learn from.
     thresholds
         By method, the measure beyond which a frame is flagged: pixels; of ``uncertain`` the likelihood below which
-        (DeepLabCut's ``p_bound``); of ``temporal`` the standard deviations (Lightning Pose's 3). Without, a frame is
-        flagged where a keypoint is 3 robust standard deviations above its usual, among the worst twentieth.
+        (DeepLabCut's ``p_bound``); of ``temporal`` the standard deviations (Lightning Pose's 3); of ``prediction-score`` the score at
+        which an individual is doubtful (3), of ``velocity`` the share of the range (0.1), of ``displacement`` pixels
+        (10). Without, SLEAP's three flag by those, and by the others a frame is flagged where a keypoint is 3 robust standard deviations above its usual, among the worst twentieth.
     frames
         Frame indices that ``list`` flags.
     rows : (n,) bool
@@ -207,14 +209,16 @@ def _score(measure: Measure, values: F32, missing: Bools, threshold: float | Non
     top = flat[np.arange(n), worst] if m * k else np.full(n, -np.inf, np.float32)
     value = values.reshape(n, m * k)[np.arange(n), worst] if m * k else np.full(n, np.nan, np.float32)
     known = np.isfinite(top) | (top == np.inf)
-    if threshold is None:
+    if measure.flags is not None:
+        flagged = measure.flags(values, threshold)
+    elif threshold is None:
         bound = np.quantile(top[known], 1 - TAIL) if known.any() else np.inf
         flagged = known & (top > Z_BOUND) & (top >= bound)
     elif measure.name == "temporal":
         flagged = known & (top > threshold)
     else:
         limit = threshold if measure.name != "uncertain" else _log_odds(threshold)
-        flagged = (np.where(np.isnan(values), -np.inf, values) > limit).any(axis=(1, 2))
+        flagged = above(values, limit)
     if measure.name == "uncertain":  # what is missing is uncertain, whatever is usual
         flagged = flagged | (missing & np.isfinite(values)).any(axis=(1, 2))
     return Score(

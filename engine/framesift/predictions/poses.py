@@ -33,6 +33,8 @@ class Poses:
     """Name of the model, or of the person; empty where the file has none."""
     tool: str
     """``"deeplabcut"``, ``"lightning-pose"`` or ``"sleap"``."""
+    instance_score: F32 | None = None
+    """(n, m) float32, of whole individuals, where the file says them (SLEAP's); NaN where nobody was predicted."""
     path: Path | None = None
     """Where they were read."""
     video: str | None = None
@@ -71,4 +73,11 @@ class Poses:
         )
 
     def _rows(self, rows: slice) -> Self:
-        return replace(self, frames=self.frames[rows], xy=self.xy[rows], likelihood=self.likelihood[rows])
+        score = None if self.instance_score is None else self.instance_score[rows]
+        return replace(
+            self,
+            frames=self.frames[rows],
+            xy=self.xy[rows],
+            likelihood=self.likelihood[rows],
+            instance_score=score,
+        )

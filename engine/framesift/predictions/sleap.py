@@ -130,6 +130,9 @@ def read_slp(path: Path, start: int, stop: int | None, video: str | int | None) 
         check_bytes(n * m * k * 12, path)
         xy = np.full((n, m, k, 2), np.nan, np.float32)
         likelihood = np.full((n, m, k), np.nan, np.float32)
+        instance_score = np.full((n, m), np.nan, np.float32)
+        predicted = chosen["instance_type"] == PREDICTED
+        instance_score[row[predicted], lanes[predicted]] = chosen["score"][predicted]
         for kind, table in ((USER, "points"), (PREDICTED, "pred_points")):
             rows = np.flatnonzero(chosen["instance_type"] == kind)
             if len(rows):
@@ -147,6 +150,7 @@ def read_slp(path: Path, start: int, stop: int | None, video: str | int | None) 
         keypoints=keypoints,
         xy=xy,
         likelihood=likelihood,
+        instance_score=instance_score,
         present=np.ones((m, k), bool),
         scorer="sleap",
         tool="sleap",
@@ -221,8 +225,13 @@ def _points(file: Any, table: str, instances: npt.NDArray[Any], k: int) -> npt.N
 _CANONICAL = {
     "tracks": ("frame", "track", "node", "xy"),
     "point_scores": ("frame", "track", "node"),
+    "instance_scores": ("frame", "track"),
 }
-_MATLAB = {"tracks": ("track", "xy", "node", "frame"), "point_scores": ("track", "node", "frame")}
+_MATLAB = {
+    "tracks": ("track", "xy", "node", "frame"),
+    "point_scores": ("track", "node", "frame"),
+    "instance_scores": ("track", "frame"),
+}
 
 
 def read_analysis(path: Path, start: int, stop: int | None) -> Poses:
@@ -234,10 +243,15 @@ def read_analysis(path: Path, start: int, stop: int | None) -> Poses:
         likelihood: F32 = np.full(xy.shape[:3], np.nan, np.float32)
         if has(file, "point_scores"):
             likelihood, _ = _ordered(file, "point_scores", start, stop)
+        instance_score = None
+        if has(file, "instance_scores"):
+            instance_score, _ = _ordered(file, "instance_scores", start, stop)
         video = read_text(member(file, "video_path")[()]) if has(file, "video_path") else None
     n, m = xy.shape[:2]
     if xy.shape[2:] != (len(keypoints), 2) or likelihood.shape != xy.shape[:3]:
         raise ValueError(f"tracks of shape {xy.shape} for {len(keypoints)} nodes")
+    if instance_score is not None and instance_score.shape != (n, m):
+        raise ValueError(f"scores of shape {instance_score.shape} for {n} frames of {m} instances")
     gone = ~np.isfinite(xy).all(axis=3)
     xy[gone], likelihood[gone] = np.nan, np.nan
     return Poses(
@@ -246,6 +260,7 @@ def read_analysis(path: Path, start: int, stop: int | None) -> Poses:
         keypoints=keypoints,
         xy=xy,
         likelihood=likelihood,
+        instance_score=instance_score,
         present=np.ones((m, len(keypoints)), bool),
         scorer="sleap",
         tool="sleap",
