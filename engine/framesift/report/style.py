@@ -20,7 +20,7 @@ p {{ margin: .3rem 0 .8rem }} .note {{ color: var(--dim); font-size: .87rem; max
 .cards {{ display: grid; gap: .7rem; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); margin: 1rem 0 }}
 .card {{ background: var(--card); border-radius: 8px; padding: .7rem .9rem }}
 .card strong {{ display: block; font-size: 1.35rem; line-height: 1.3 }} .card span {{ color: var(--dim); font-size: .83rem }}
-.grid {{ display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); align-items: end }}
+.grid {{ display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); align-items: start }}
 .pairs {{ display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)) }}
 .pair {{ background: var(--card); border-radius: 8px; padding: .6rem }}
 .pair div {{ display: grid; gap: .5rem; grid-template-columns: 1fr 1fr }}
