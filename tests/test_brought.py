@@ -272,10 +272,19 @@ def test_what_is_wrong_is_told_before_anything_is_decoded(
     for options, said in (
         ({"vectors": tmp_path / "none.npy"}, "there are no vectors"),
         ({"vectors": tmp_path / "none.onnx"}, "there is no model"),
+        ({"vectors": np.ones((2, 3)), "foreground": True}, "foreground is of thumbnails"),
         ({"vectors": "pca", "preprocess": {"size": (8, 8)}}, "are for vectors by a model"),
     ):
         with pytest.raises(UsageError, match=said):
             extract(films, 5, tmp_path / "out", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["uniform", "kmeans"])
+def test_an_array_goes_with_every_method_of_one_video(films: list[Path], tmp_path: Path, method: str) -> None:
+    with index(films[0]) as made:
+        x = np.random.default_rng(0).normal(size=(made.n_rows, 4))
+        expected = select(made, 5, method=method, vectors=x).indices()
+    assert extract(films[0], 5, tmp_path / "out", method=method, vectors=x).indices() == expected
 
 
 @settings(deadline=None, max_examples=30)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import UsageError
 from .evenly import choose_evenly
 from .export.exporting import LAYOUTS, check_export, export
-from .features.framewise import check_given
+from .features.framewise import are_thumbnails, check_given
 from .index import Index, PathLike, index_options, make_index
 from .ingest.job import Even
 from .positions import Position
@@ -16,7 +16,7 @@ from .progress import ProgressCallback, silent
 from .selection.choice import check_choice, select
 from .selection.excluded import check_excluded
 from .selection.result import Selection
-from .selection.rules import check_limits, check_shares
+from .selection.rules import check_foreground, check_limits, check_shares
 from .sources import Input
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def extract(
 
     ``"uniform"`` of one video, or of each, chooses the same frames without decoding all: it decodes those in the
     middle of each part from their keyframes, and frames around one that is black or a copy of another chosen one.
-    That is done where nothing else needs all frames: without *store*, *exclude*, *report* and *color*. Damage to
+    That is done where nothing else needs all frames: without *store*, *exclude*, *report*, *color*, *foreground*, *prefer_sharp*, *predictions*
+    and *vectors* other than thumbnails. Damage to
     the rest of the video is not seen then.
 
     Returns
@@ -121,6 +122,7 @@ def extract(
     check_limits(n, min_per_source, max_per_source, per_source=per_source)
     check_shares(prefer_sharp, hard)
     exclude = check_excluded(exclude)
+    check_foreground(foreground, vectors)
     vectors = check_given(vectors, preprocess)
     brought: dict[str, Any] = {
         "metadata": metadata,
@@ -201,7 +203,7 @@ def extract(
     is_alone = per_source or (isinstance(inputs, str | os.PathLike) and os.path.isfile(inputs))
     is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
     needs_all = store is not None or color or report or bool(exclude) or foreground or prefer_sharp
-    needs_all = needs_all or predictions is not None or vectors != "thumbnails"
+    needs_all = needs_all or predictions is not None or not are_thumbnails(vectors)
     found = choose_evenly(make, choose, n) if is_even and not needs_all else None
     made, selection = found or (make(), None)
     with made:

@@ -141,6 +141,11 @@ def _choosable(index: "Index") -> npt.NDArray[np.bool_]:
     return found
 
 
+def are_thumbnails(given: Any) -> bool:
+    """Whether *given*, which may be an array, means the pixels of the thumbnails."""
+    return isinstance(given, str) and given == THUMBNAILS
+
+
 def check_given(given: Any, options: PathLike | Mapping[str, Any] | None = None) -> Any:
     """What `frame_vectors` takes, checked as far as it can be without an index: a path to a model becomes a model.
 
@@ -204,7 +209,7 @@ def frame_vectors(
     given = check_given(given)
     if isinstance(given, str) and given in (THUMBNAILS, PCA):
         pixels = Pixels(index, everything, kernels)
-        if given == THUMBNAILS:
+        if are_thumbnails(given):
             return pixels, THUMBNAILS
         x = pca(pixels, COMPONENTS, np.random.Generator(np.random.Philox(seed)))
         return ArrayVectors(unit_rows(x) if normalize else x), PCA

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NotEnoughFramesError, UsageError
-from ..features.framewise import PCA, THUMBNAILS, check_given
+from ..features.framewise import PCA, are_thumbnails, check_given
 from ..index import Index, PathLike
 from ..progress import Progress, ProgressCallback, silent
 from ..selection.choice import frames_of, new_selection
@@ -135,7 +135,7 @@ def select_frames(
         relevant=relevant_filenames,
         near_distance=check_near(near_duplicates),
         root=None if root is None else os.path.abspath(root),
-        vectors=check_given(PCA if isinstance(vectors, str) and vectors == THUMBNAILS else vectors),
+        vectors=check_given(PCA if are_thumbnails(vectors) else vectors),
         normalize=normalize,
         threads=threads,
     )

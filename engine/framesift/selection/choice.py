@@ -28,7 +28,7 @@ from .covers import coverage
 from .excluded import read_excluded
 from .random import random
 from .result import SelectedFrame, SelectedSource, Selection
-from .rules import Rules, check_limits, check_shares, how_many
+from .rules import Rules, check_foreground, check_limits, check_shares, how_many
 from .sharpening import sharpen, to_nearest
 from .strategy import Pick, Task
 from .uniform import uniform
@@ -169,8 +169,7 @@ def select(
     """
     began = time.perf_counter()
     check_choice(n, method, min_gap, seed, order)
-    if foreground and vectors != THUMBNAILS:
-        raise UsageError(f"foreground is of thumbnails, and cannot be had of vectors={vectors!r}")
+    check_foreground(foreground, vectors)
     limits = check_limits(n, min_per_source, max_per_source, per_source=per_source)
     check_shares(prefer_sharp, hard)
     gap = _gap_of(min_gap, method)

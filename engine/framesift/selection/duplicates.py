@@ -1,13 +1,13 @@
 """Groups of near duplicates."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from framesift_kernels import F32, I32, I64, Kernels, Rows
+from framesift_kernels.digest import blake2b
 
 from ..errors import UsageError
 from ..features.matrix import Matrix, as_matrix

@@ -1,11 +1,12 @@
 """What may be chosen, how many in all and of each source, and what is said where that cannot be."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import NotEnoughFramesError, UsageError
+from ..features.framewise import are_thumbnails
 from .candidates import Candidates, Gap
 from .chooser import Chooser, Limits
 
@@ -44,6 +45,18 @@ def check_limits(n: int, least: int, most: int | None, *, per_source: bool) -> L
             f"per_source takes {n} frames of every source: leave out min_per_source and max_per_source"
         )
     return Limits(least, most)
+
+
+def check_foreground(foreground: bool, vectors: Any) -> None:
+    """Refuse a foreground of what is no thumbnail.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    if foreground and not are_thumbnails(vectors):
+        raise UsageError("foreground is of thumbnails: leave it out, or vectors (--vectors)")
 
 
 def check_shares(prefer_sharp: float, hard: float) -> None:
