@@ -38,6 +38,16 @@ def test_medians_inside_are_scipys(path: Path) -> None:
     np.testing.assert_allclose(filtered.xy[2:-2, 1, 0, 0], expected[2:-2], rtol=1e-6)
 
 
+@pytest.mark.parametrize("method", ["median", "arima"])
+def test_some_keypoints_are_filtered_and_the_others_stay(path: Path, method: str) -> None:
+    poses = fs.predictions.read(path)
+    every, some = (fs.predictions.filter_poses(poses, method, keypoints=k) for k in (None, ["b"]))
+    np.testing.assert_array_equal(some.xy[:, :, 1], every.xy[:, :, 1])
+    np.testing.assert_array_equal(some.xy[:, :, [0, 2]], poses.xy[:, :, [0, 2]])
+    with pytest.raises(UsageError, match="there is no keypoint 'nose'; there are a, b, c"):
+        fs.predictions.filter_poses(poses, method, keypoints=["nose"])
+
+
 def test_arima_is_what_the_model_expects(path: Path) -> None:
     poses = fs.predictions.read(path)
     filtered = fs.predictions.filter_poses(poses, "arima", p_bound=0)

@@ -30,6 +30,9 @@ def filter_predictions(
     p_bound: Annotated[float, typer.Option(help="Keypoints less likely are missing to arima.")] = 0.001,
     ar: Annotated[int, typer.Option(help="Autoregressive degree of arima.")] = 3,
     ma: Annotated[int, typer.Option(help="Moving average degree of arima.")] = 1,
+    keypoint: Annotated[
+        list[str] | None, typer.Option(help="Smooth these keypoints only; repeatable. All by default.")
+    ] = None,
     out: Out = None,
 ) -> int:
     """Smooth predictions: writes <name>_filtered.h5 and .csv beside each file."""
@@ -37,7 +40,13 @@ def filter_predictions(
 
     for path in files:
         for written in predictions.filter_file(
-            path, method.value, out, window=window, p_bound=p_bound, ar_ma=(ar, ma)
+            path,
+            method.value,
+            out,
+            window=window,
+            p_bound=p_bound,
+            ar_ma=(ar, ma),
+            keypoints=keypoint or None,
         ):
             typer.echo(written)
     return 0

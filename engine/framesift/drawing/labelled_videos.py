@@ -174,8 +174,10 @@ def _paths(videos: PathLike | Iterable[PathLike]) -> tuple[list[Path], list[SetA
     sources, set_aside = find_sources(videos)
     paths = [s.path for s in sources if s.kind == "video" and isinstance(s.path, Path) and s.remote is None]
     other = [s.uri for s in sources if s.path not in paths]
-    if other or not paths:
-        raise SourceError(f"{other[0] if other else videos} is no video file on this machine")
+    if other:
+        raise SourceError(f"{other[0]} is no video file on this machine")
+    if not paths:
+        raise SourceError(f"{set_aside[0].uri}: {set_aside[0].reason}")
     return paths, set_aside
 
 

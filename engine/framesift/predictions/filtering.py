@@ -1,7 +1,7 @@
 """Filtered predictions and features of the skeleton, as DeepLabCut's ``filterpredictions`` and ``analyzeskeleton``."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +42,7 @@ def filter_poses(
     window: int = 5,
     p_bound: float = 0.001,
     ar_ma: tuple[int, int] = (3, 1),
+    keypoints: Collection[str] | None = None,
     device: str = "cpu",
 ) -> Poses:
     """Smooth the path of every keypoint. Likelihoods stay as they are.
@@ -59,6 +60,8 @@ def filter_poses(
         Frames, odd.
     p_bound, ar_ma
         Of ``"arima"``.
+    keypoints
+        Smooth the paths of these only (DeepLabCut's ``comparisonbodyparts``); by default all.
     device
         ``"cpu"``.
 
@@ -77,12 +80,21 @@ def filter_poses(
         raise UsageError(f"method must be one of {', '.join(FILTERS)}, got {method!r}")
     if window < 1 or window % 2 == 0:
         raise UsageError(f"window must be an odd number of frames, got {window}")
-    if method == "median":
-        return replace(poses, xy=_median(poses, window))
+    unknown = set(keypoints or ()) - set(poses.keypoints)
+    if unknown:
+        raise UsageError(f"there is no keypoint {min(unknown)!r}; there are {', '.join(poses.keypoints)}")
+    xy = _median(poses, window) if method == "median" else _arima(poses, p_bound, ar_ma, device)
+    if keypoints:
+        left = np.array([name not in keypoints for name in poses.keypoints])
+        xy = np.where(left[:, None], poses.xy, xy)
+    return replace(poses, xy=xy)
+
+
+def _arima(poses: Poses, p_bound: float, ar_ma: tuple[int, int], device: str) -> F32:
     from ..outliers.measures import Settings, expected_paths
 
     settings = Settings(kernels=load_kernels(device), p_bound=p_bound, orders=ar_ma)
-    return replace(poses, xy=_begun(expected_paths(poses, settings)[0].astype(np.float32), poses, p_bound))
+    return _begun(expected_paths(poses, settings)[0].astype(np.float32), poses, p_bound)
 
 
 def _begun(expected: F32, poses: Poses, p_bound: float) -> F32:
@@ -132,10 +144,13 @@ def filter_file(
     window: int = 5,
     p_bound: float = 0.001,
     ar_ma: tuple[int, int] = (3, 1),
+    keypoints: Collection[str] | None = None,
 ) -> list[Path]:
     """Filter a file of predictions; writes ``<name>_filtered.h5`` and ``.csv`` beside it or in *out*, see `filter_poses`."""
     path = Path(path)
-    filtered = filter_poses(read(path), method, window=window, p_bound=p_bound, ar_ma=ar_ma)
+    filtered = filter_poses(
+        read(path), method, window=window, p_bound=p_bound, ar_ma=ar_ma, keypoints=keypoints
+    )
     return write_poses(filtered, _beside(path, "filtered", out))
 
 
