@@ -63,14 +63,14 @@ def _clip(path: Path, folder: Path, size: str, *, is_first: bool) -> list[Row]:
 
 
 def material(size: str) -> list[Path]:
-    """Clips: static with rare events, a screen, 1080p with sensor noise, and real ones."""
+    """Clips: static with rare events, real ones, a screen, 1080p with sensor noise; those that must not be cut first."""
     if size == "tiny":
         return [clips.static(320, 180, 120)]
     if size == "small":
         made = [clips.static(640, 360, 1500), clips.screen(1280, 720, 300), clips.noisy(1920, 1080, 300)]
-        return [*made, *clips.real()[:2]]
+        return [made[0], *clips.real()[:2], *made[1:]]
     made = [clips.static(640, 360, 6000), clips.screen(1280, 720, 1800), clips.noisy(1920, 1080, 1800)]
-    return [*made, *clips.real()]
+    return [made[0], *clips.real(), *made[1:]]
 
 
 def rows(measurements: list[Row]) -> list[Row]:
