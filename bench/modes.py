@@ -15,9 +15,10 @@ import numpy.typing as npt
 import framesift
 from framesift.video.container import open_video
 from framesift.video.decode import Decoder
-from framesift.video.packets import PacketIndex, Segment, read_packets
+from framesift.video.packets import PacketIndex, read_packets
 from framesift.video.plan import KeyframePlan, Part, parts
 from framesift.video.references import reference_reader
+from framesift.video.segment import Segment
 
 from . import clips, ours
 from .metrics import distance_to_nearest, k_center

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from framesift import zstd
-from framesift.arrays import Array, create_group
+from framesift.arrays import Array
 from framesift.errors import IntegrityError
+from framesift.groups import create_group
 
 DTYPES = ["uint8", "float16", "float32", "float64", "int64", "uint64"]
 

@@ -18,7 +18,7 @@ import naive
 from clips import CLIPS, corrupt, decode, make_clip, painted_number, truncate
 from framesift.errors import NothingUsableError, UsageError
 from framesift.index import index
-from framesift.store import Flag
+from framesift.source_store import Flag
 from framesift.video.container import open_video
 from framesift.video.decode import Decoder
 from framesift.video.packets import read_packets
@@ -276,7 +276,7 @@ _SURVIVE = """
 import sys
 from framesift.errors import NothingUsableError
 from framesift.index import index
-from framesift.store import Flag
+from framesift.source_store import Flag
 for path in sys.argv[1:]:
     for threads in (1, 3):
         try:

@@ -144,7 +144,7 @@ def test_every_mode_keeps_the_colours_of_its_frames(tmp_path: Path, mode: str) -
 def test_a_store_with_colours_depends_on_no_thread_and_is_reused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framesift.store.chunk_rows", lambda shape: 7)
+    monkeypatch.setattr("framesift.source_store.chunk_rows", lambda shape: 7)
     path = CLIPS["h264_b_frames"].make(tmp_path / "clip.mp4")
     for threads in (1, 3):
         index(path, tmp_path / f"s{threads}", size=16, color=True, threads=threads).close()

@@ -13,7 +13,8 @@ from PIL import Image
 import naive_selection as naive
 from clips import CLIPS, Clip, corrupt, make_clip, painted, painted_number
 from framesift.errors import NotEnoughFramesError
-from framesift.ingest.job import Even
+from framesift.ingest.options import Even
+from framesift.ingest.window import even_frames
 from framesift.pipeline import extract
 from framesift.selection.result import Selection
 from framesift.video.decode import Decoder
@@ -211,7 +212,7 @@ def test_frames_wanted_lie_around_the_middles(
     n: int, around: int, start: int, length: int, step: int
 ) -> None:
     window = range(start, start + length * step, step)
-    found = Even(n=n, around=around).of(window).tolist()
+    found = even_frames(Even(n=n, around=around), window).tolist()
     middles = [(2 * part + 1) * length // (2 * n) for part in range(n)]
     near = {place + k for place in middles for k in range(-around, around + 1)}
     assert found == [window[place] for place in range(length) if place in near]

@@ -14,7 +14,7 @@ from clips import CLIPS, decode, make_clip, painted_number
 from framesift.index import index
 from framesift.ingest.video import VideoJob
 from framesift.measure import Meter, make_view
-from framesift.store import Flag
+from framesift.source_store import Flag
 from framesift.video.container import open_video
 from framesift.video.decode import Decoder
 from framesift.video.packets import _index, merge, read_packets

@@ -21,8 +21,9 @@ from framesift.export.exporting import FORMATS, LAYOUTS
 from framesift.report import contact_sheet
 from framesift.video.container import open_video
 from framesift.video.decode import Decoder, SegmentMismatchError
-from framesift.video.packets import Segment, read_packets
+from framesift.video.packets import read_packets
 from framesift.video.planes import Converter
+from framesift.video.segment import Segment
 from real import video
 
 SIZE = (96, 64)

@@ -21,7 +21,7 @@ from framesift.index import Index, index, open_index
 from framesift.ingest import running
 from framesift.ingest.job import Job
 from framesift.progress import Progress
-from framesift.store import Flag
+from framesift.source_store import Flag
 from framesift.video.packets import BYTES_A_PACKET, read_packets
 
 ARRAYS = ["thumbnails", "statistics", "content_hash", "flags"]
@@ -50,7 +50,7 @@ def assert_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
 
 
 def small_chunks(monkeypatch: pytest.MonkeyPatch, rows: int = 7) -> None:
-    monkeypatch.setattr("framesift.store.chunk_rows", lambda _: rows)
+    monkeypatch.setattr("framesift.source_store.chunk_rows", lambda _: rows)
 
 
 # Which frames -----------------------------------------------------------------------------------------------------

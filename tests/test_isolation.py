@@ -1,5 +1,6 @@
 """A file that crashes or hangs the decoder is set aside; the rest goes on as if it were not there."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from clips import make_clip
+from framesift.cores import count_cores
 from framesift.errors import NothingUsableError, ResourceError, UsageError
 from framesift.index import Index, index
-from framesift.ingest import isolation
+from framesift.ingest import isolation, process
 from test_store import tree
 
 # Runs in the worker before anything else: measuring the tenth frame of these sources does what their name says.
@@ -48,9 +50,9 @@ video.VideoJob._measure = measure
 
 @pytest.fixture
 def traps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = isolation._script()
+    script = process.script()
     prelude = _TRAPS.format(path=sys.path, marker=str(tmp_path / "marker"))
-    monkeypatch.setattr(isolation, "_script", lambda: prelude + script)
+    monkeypatch.setattr(process, "script", lambda: prelude + script)
     monkeypatch.setattr("framesift.ingest.isolation._GRACE_S", 0.2)
 
 
@@ -149,7 +151,7 @@ def test_what_stops_the_whole_run_stops_it_here_too(tmp_path: Path) -> None:
 
 def test_a_worker_that_cannot_start_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = make(tmp_path, "a", "b")
-    monkeypatch.setattr(isolation, "_script", lambda: "raise SystemExit(9)")
+    monkeypatch.setattr(process, "script", lambda: "raise SystemExit(9)")
     with pytest.raises(ResourceError, match="the worker process ended with code 9 before it touched any"):
         index(paths)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
@@ -184,10 +186,10 @@ def test_an_interrupt_ends_the_worker_and_the_run_can_be_resumed(tmp_path: Path)
 _OUTLIVED = """
 import sys
 sys.path[:] = {path!r}
-import framesift.ingest.isolation as isolation
+from framesift.ingest import process
 from framesift.index import index
-script = isolation._script()
-isolation._script = lambda: {prelude!r} + script
+script = process.script()
+process.script = lambda: {prelude!r} + script
 def show(step):
     print(step.done, flush=True)
 index(sys.argv[1], sys.argv[2], progress=show)
@@ -243,3 +245,90 @@ def test_ctrl_c_on_a_terminal_reaches_the_worker_only_through_its_master(tmp_pat
     assert 0 < n_committed < 30
     with index(first.parent, store) as made:
         assert made.stats["sources_reused"] == n_committed
+
+
+# Ahead of the command ---------------------------------------------------------------------------------------------
+
+_linux = pytest.mark.skipif(
+    sys.platform != "linux" or count_cores() < 2,
+    reason="nothing is begun ahead but on Linux, on several cores",
+)
+
+
+def command(*arguments: object, prelude: str = "") -> subprocess.CompletedProcess[str]:
+    script = f"import sys; sys.path[:] = {sys.path!r}\n{prelude}\nfrom framesift_cli.main import main\nmain()"
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True, timeout=100
+    )
+
+
+@_linux
+def test_the_command_line_decodes_in_a_process_begun_ahead(tmp_path: Path) -> None:
+    (clip,) = make(tmp_path, "a")
+    note = """
+import framesift.ingest.isolation as isolation, framesift.ingest.process as process
+begin = process.begin
+def begun():
+    print(type(process._ahead).__name__, "numpy" in sys.modules, "av" in sys.modules)
+    return begin()
+isolation.begin = begun
+"""
+    done = command("index", clip, "--store", tmp_path / "store", "--quiet", prelude=note)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "_Forked False False\n")
+    done = command("index", clip, "--store", tmp_path / "plain", "--quiet", "--no-isolate", prelude=note)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+    assert tree(tmp_path / "store") == tree(tmp_path / "plain")
+
+
+@_linux
+def test_a_single_video_that_crashes_the_decoder_is_one_sentence(tmp_path: Path) -> None:
+    (clip,) = make(tmp_path, "crash")
+    traps = _TRAPS.format(path=sys.path, marker="x")
+    done = command("index", clip, "--store", tmp_path / "store", prelude=traps)
+    assert (done.returncode, done.stderr) == (4, f"error: {clip}: its decoder crashed (SIGSEGV)\n")
+
+
+@_linux
+def test_another_process_does_the_work_when_the_one_begun_ahead_has_died(tmp_path: Path) -> None:
+    (clip,) = make(tmp_path, "a")
+    killed = """
+import os, signal, framesift.ingest.process as process
+begin_ahead = process.begin_ahead
+def begun():
+    begin_ahead()
+    os.kill(process._ahead._id, signal.SIGKILL)
+process.begin_ahead = begun
+"""
+    done = command("index", clip, "--store", tmp_path / "store", "--json", prelude=killed)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["n_frames"] == 30
+
+
+@_linux
+@pytest.mark.parametrize(
+    "arguments", [["index"], ["select", "none.mp4"], ["index", "none.mp4", "--store", "x"]]
+)
+def test_what_was_begun_ahead_in_vain_is_ended(arguments: list[str], tmp_path: Path) -> None:
+    seen = """
+import atexit, os, framesift.ingest.process as process
+begin_ahead, end_ahead = process.begin_ahead, process.end_ahead
+def begun():
+    begin_ahead()
+    number = process._ahead._id
+    def end():
+        end_ahead()
+        print(number, os.path.exists(f"/proc/{number}"))
+    process.end_ahead = end
+process.begin_ahead = begun
+"""
+    done = command(*arguments, prelude=f"import os; os.chdir({str(tmp_path)!r})\n{seen}")
+    assert done.returncode in (2, 4)
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout.split()[1] == "False"
+
+
+def test_nothing_is_begun_ahead_where_there_is_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "count_cores", lambda: 1)
+    process.begin_ahead()
+    assert not process.is_ahead()

@@ -16,8 +16,8 @@ import framesift.features.matrix
 import framesift.features.vectors
 import naive
 from framesift import kcenter_greedy
+from framesift.cores import count_threads
 from framesift.errors import UsageError
-from framesift.machine import count_threads
 from framesift.selection import kcenter, kcenter_blocks
 from framesift_kernels import load
 

@@ -25,7 +25,7 @@ from framesift.measure import Meter, make_view
 from framesift.pipeline import extract
 from framesift.selection.choice import METHODS, select
 from framesift.selection.result import read_selection
-from framesift.store import Flag, SourceWriter
+from framesift.source_store import Flag, SourceWriter
 from framesift.video.container import open_video
 from framesift.video.packets import PacketIndex, _index, read_packets
 from framesift.video.plan import BUDGET, KeyframePlan, Part, parts
@@ -675,18 +675,6 @@ def test_a_store_of_a_mode_is_described_verified_and_opened(film: Path, tmp_path
         select(open_index(tmp_path / "store"), 3)
 
 
-def test_a_record_without_a_mode_is_exact(film: Path, tmp_path: Path) -> None:
-    index(film, tmp_path / "store")
-    (commit,) = (tmp_path / "store" / "commits").iterdir()
-    data = json.loads(commit.read_text())
-    for name in ("decoded", "shortcuts", "n_listed"):
-        del data[name]
-    commit.write_text(json.dumps(data))
-    made = open_index(tmp_path / "store")
-    assert (made.records[0].decoded, made.n_rows) == ("exact", 360)
-    assert made.reader(0).frames().tolist() == list(range(360))
-
-
 # Threads and interruption -----------------------------------------------------------------------------------------
 
 
@@ -718,7 +706,7 @@ def test_an_interrupted_run_is_resumed_and_ends_bit_identical(
     method: str,
     call: int,
 ) -> None:
-    monkeypatch.setattr("framesift.store.chunk_rows", lambda _: 4)
+    monkeypatch.setattr("framesift.source_store.chunk_rows", lambda _: 4)
     index(film, tmp_path / "whole", decode=mode)
     original, n_calls = getattr(SourceWriter, method), 0
 
@@ -740,7 +728,7 @@ def test_an_interrupted_run_is_resumed_and_ends_bit_identical(
 def test_chunks_of_another_mode_are_not_used(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framesift.store.chunk_rows", lambda _: 4)
+    monkeypatch.setattr("framesift.source_store.chunk_rows", lambda _: 4)
 
     def stop(*_: Any, **__: Any) -> None:
         raise Stop

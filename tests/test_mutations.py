@@ -16,7 +16,7 @@ from clips import CLIPS
 from framesift.errors import NothingUsableError
 from framesift.index import Index, index
 from framesift.inspection import verify
-from framesift.store import Flag
+from framesift.source_store import Flag
 from framesift.video.checksums import is_intact
 
 Mutation = Callable[[bytearray, random.Random, bytes], bytearray]

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framesift.errors import UsageError
-from framesift.positions import Position, check_order, parse_crop, parse_position, resolve
+from framesift.positions import Position, check_order, parse_crop, parse_position
+from framesift.times import resolve
 
 TIMES = np.arange(100) / 25
 

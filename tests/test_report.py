@@ -334,7 +334,7 @@ def test_storage_is_estimated_by_the_bytes_a_pixel_of_the_pictures(
 
 def test_damaged_and_black_frames_are_in_no_set(tmp_path: Path) -> None:
     from framesift.report.sets import find_sets
-    from framesift.store import Flag
+    from framesift.source_store import Flag
 
     path = make_clip(tmp_path / "a.mp4", n=20)
     with framesift.index(path, size=16) as index:

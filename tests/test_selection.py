@@ -19,7 +19,7 @@ from framesift.errors import NotEnoughFramesError, UsageError
 from framesift.features.vectors import ArrayVectors
 from framesift.selection.choice import METHODS, parse_gap
 from framesift.selection.kmeans import cluster
-from framesift.store import Flag
+from framesift.source_store import Flag
 from framesift_kernels import load
 
 SIZE = (64, 48)
@@ -114,7 +114,7 @@ def test_threads_chunks_and_memory_change_nothing(
     assert select(made, 15, method=method, seed=5).frames == expected
     monkeypatch.setattr("framesift.ingest.video._MIN_SEGMENT_FRAMES", 1)
     for threads, rows in [(1, 11), (3, 16)]:
-        monkeypatch.setattr("framesift.store.chunk_rows", lambda _, rows=rows: rows)
+        monkeypatch.setattr("framesift.source_store.chunk_rows", lambda _, rows=rows: rows)
         with index(films, size=24, threads=threads, isolate=False) as again:
             assert select(again, 15, method=method, seed=5).frames == expected
 

@@ -9,22 +9,29 @@ import traceback
 from types import FrameType
 from typing import NoReturn
 
-import typer
-
-from .app import app
+_DECODING = frozenset(["select", "index", "demo", "select-views"])
+"""Commands that decode: a process gets ready for it while they are read, and imports what this one need not."""
+_WITHOUT_WORKER = frozenset(["--no-isolate", "--dry-run", "--help", "-h"])
 
 
 def main() -> None:
     """Run the command line; exits with the promised code (see ``framesift --help``)."""
-    signal.signal(signal.SIGTERM, _terminate)
     gc.set_threshold(200_000)  # imports make much, and nothing of it is garbage
     # Else its idle threads, one a core, spin for a tenth of a second while they are wanted for decoding.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
-    _exit(run(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    if arguments[:1] and arguments[0] in _DECODING and _WITHOUT_WORKER.isdisjoint(arguments):
+        from framesift.ingest import process
+
+        process.begin_ahead()
+    signal.signal(signal.SIGTERM, _terminate)
+    _exit(run(arguments))
 
 
 def _exit(code: int) -> NoReturn:
     """End the process as Python does, but leave it to the system to free what it holds: that is quicker."""
+    if "framesift.ingest.process" in sys.modules:
+        sys.modules["framesift.ingest.process"].end_ahead()
     atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
@@ -44,6 +51,10 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
+    import typer  # late: the worker is not to wait for it
+
+    from .app import app
+
     # Not ``app()``: Typer would take interrupts and broken pipes for itself, and end them in other codes.
     try:
         command = typer.main.get_command(app)

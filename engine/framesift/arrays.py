@@ -18,6 +18,7 @@ import numpy.typing as npt
 from . import zstd
 from .errors import IntegrityError
 from .files import write_atomically
+from .groups import write_document
 
 _ZSTD_LEVEL = 1
 _CRC_BYTES = 4
@@ -105,7 +106,7 @@ class Array(NamedTuple):
         }
 
     def _describe(self) -> None:
-        _write_document(self.path, self.document())
+        write_document(self.path, self.document())
 
     # Rows ----------------------------------------------------------------------------------------------------
 
@@ -161,11 +162,6 @@ class Array(NamedTuple):
         return rows.reshape(self.chunk_rows, *self.shape[1:])
 
 
-def create_group(path: Path, attributes: dict[str, Any] | None = None) -> None:
-    """Describe a zarr group."""
-    _write_document(path, {"attributes": attributes or {}, "zarr_format": 3, "node_type": "group"})
-
-
 def array_lost(path: Path, number: int) -> IntegrityError:
     """What to raise where a chunk of the array at *path* is missing."""
     return IntegrityError(f"{path} has lost chunk {number}; rebuild it with framesift index")
@@ -174,11 +170,6 @@ def array_lost(path: Path, number: int) -> IntegrityError:
 def array_damaged(path: Path, why: str) -> IntegrityError:
     """What to raise where the array at *path* is not what was written."""
     return IntegrityError(f"{path} is damaged ({why}); rebuild it with framesift index")
-
-
-def _write_document(path: Path, document: dict[str, Any]) -> None:
-    data = json.dumps(document, indent=2).encode()
-    write_atomically(path / "zarr.json", lambda file: file.write(data))
 
 
 def _compress(rows: npt.NDArray[Any]) -> tuple[bytes, bytes]:

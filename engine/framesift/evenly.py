@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from .errors import NotEnoughFramesError
 from .index import Index
-from .ingest.job import Even, middles
+from .ingest.options import Even
+from .ingest.window import middles
 from .selection.result import Selection
 
 _AROUND = (0, 12)

@@ -3,15 +3,12 @@
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from .errors import ResourceError, UsageError
 
-_UMASK = os.umask(0)
-os.umask(_UMASK)  # asked for once, here: it cannot be read without being set, for all threads
 _NO_SPACE = {28, 122, 27}  # ENOSPC, EDQUOT, EFBIG
 
 
@@ -27,11 +24,10 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".partial", dir=path.parent)
+        temporary = path.with_name(f".{path.name[:40]}.{os.urandom(8).hex()}.partial")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 write(file)
-            os.chmod(temporary, 0o666 & ~_UMASK)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -43,6 +39,14 @@ def remove_partial(find: Callable[[str], Iterable[Path]]) -> None:
     """Remove what a process that was killed had begun to write, where a folder's `glob` or `rglob` finds it."""
     for left in find(".*.partial"):
         left.unlink(missing_ok=True)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and what is in it, as far as that is possible; it need not be there."""
+    if folder.exists():
+        import shutil  # late: it brings compression in
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_json(path: Path, data: Any) -> None:

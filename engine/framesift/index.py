@@ -4,26 +4,31 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-import numpy.typing as npt
-
+from .cores import count_threads
 from .errors import NothingUsableError, UsageError
-from .ingest.job import Context, IndexOptions
-from .ingest.running import Outcome, Running, prepare, progress_of
-from .machine import count_threads, load_kernels, warming_up
+from .ingest import process
+from .ingest.options import IndexOptions
+from .ingest.outcome import Outcome, progress_of
 from .positions import Position, check_order, parse_crop, parse_position
 from .progress import Progress, ProgressCallback, silent
 from .remote.address import is_uri
 from .remote.content import RemoteObject, version_digest
 from .remote.scratch import Scratch
 from .sources import Input, SetAside, Source, find_sources
-from .store import SourceReader, SourceRecord, Store
+from .store import SourceRecord, Store
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from framesift_kernels import Kernels
+
+    from .ingest.running import Running
     from .packed_store import Commit, PackedStore
+    from .source_store import SourceReader
 
 PathLike = str | os.PathLike[str]
 DECODE_MODES = ("exact", "fast", "coarse", "keyframes")
@@ -58,15 +63,19 @@ class Index:
         return sum(record.n_rows for record in self.records)
 
     @property
-    def offsets(self) -> npt.NDArray[np.int64]:
+    def offsets(self) -> "npt.NDArray[np.int64]":
         """(sources + 1,) first row of each source among the rows of all."""
+        import numpy as np  # late, as in all that is imported before a worker is told what to do
+
         return np.cumsum([0, *(record.n_rows for record in self.records)])
 
-    def reader(self, source: int) -> SourceReader:
+    def reader(self, source: int) -> "SourceReader":
         """Arrays of one source: ``reader(0).read("thumbnails")``, ``.statistic("luminance")``."""
+        from .source_store import SourceReader
+
         return SourceReader(self.store, self.records[source])
 
-    def readers(self) -> Iterator[SourceReader]:
+    def readers(self) -> "Iterator[SourceReader]":
         """A reader for each source."""
         return (self.reader(source) for source in range(len(self.records)))
 
@@ -75,8 +84,8 @@ class Index:
         return {
             "store": self.uri or str(self.store.path),
             "n_frames": self.n_rows,
-            "sources": [asdict(record) for record in self.records],
-            "set_aside": [asdict(item) for item in self.set_aside],
+            "sources": [record._asdict() for record in self.records],
+            "set_aside": [item._asdict() for item in self.set_aside],
             "stats": self.stats,
         }
 
@@ -115,7 +124,7 @@ def index(
 ) -> Index:
     """Decode the frames of *inputs* once and keep a thumbnail, statistics and a content hash of each.
 
-    Decoding is a stream: memory is bounded by ``threads`` decoders and 4 chunks of at most 4 MB each, whatever
+    Decoding is a stream: memory is bounded by ``threads`` decoders and 4 chunks of some 2 MB each, whatever
     the length of the videos. Frames go to *store* chunk by chunk; a source counts once its commit record is
     written, last.
 
@@ -220,7 +229,8 @@ def make_index(
     n_threads = count_threads(threads)
     if not timeout_s > 0:
         raise UsageError(f"timeout_s must be more than 0, got {timeout_s}")
-    kernels = load_kernels(device)
+    if device != "cpu":
+        _load_kernels(device)  # is there such a device?
     sources, set_aside = find_sources(inputs)
     if not sources:
         raise NothingUsableError(_nothing(set_aside))
@@ -234,7 +244,7 @@ def make_index(
             share = None if packed is None else _Share(packed, sources, options)
             copies = room if is_copied else None
             if _is_isolated(isolate, sources):
-                from .ingest.isolation import Isolation  # late: it takes a hundredth of a second
+                from .ingest.isolation import Isolation  # late, as one of the two is not wanted
 
                 isolation = Isolation(
                     store=opened,
@@ -248,12 +258,16 @@ def make_index(
                 outcomes = isolation.run(sources, progress)
                 n_bytes = isolation.n_bytes
             else:
-                context = Context(opened, options, kernels, n_threads)
+                from .ingest.job import Context
+                from .ingest.running import prepare
+                from .machine import warming_up
+
+                context = Context(opened, options, _load_kernels(device), n_threads)
                 running = prepare(sources, context, copies)
                 if share is not None:
                     for job in running.jobs:
                         job.when_done.append(share.send)
-                with warming_up(kernels):
+                with warming_up(context.kernels):
                     running.run(lambda: _report(running, progress))
                 outcomes, n_bytes = running.jobs, running.n_bytes
             if packed is not None:
@@ -349,9 +363,15 @@ def index_options(*, size: int, step: int, decode: str, color: bool, **others: A
     )
 
 
+def _load_kernels(device: str) -> "Kernels":
+    from .machine import load_kernels
+
+    return load_kernels(device)
+
+
 def _is_isolated(isolate: bool | None, sources: list[Source]) -> bool:
-    """As was asked, else where there are several sources."""
-    return len(sources) > 1 if isolate is None else isolate
+    """As was asked, else where there are several sources, or a process is there already."""
+    return len(sources) > 1 or process.is_ahead() if isolate is None else isolate
 
 
 class _Share:
@@ -382,7 +402,7 @@ def _no_one(_: Outcome) -> None:
     """There is no one to tell."""
 
 
-def _report(running: Running, progress: ProgressCallback) -> None:
+def _report(running: "Running", progress: ProgressCallback) -> None:
     if running.fetcher is not None:
         progress(Progress(stage="download", done=running.fetcher.n_bytes, total=running.fetcher.n_total))
     progress(progress_of(running.jobs))

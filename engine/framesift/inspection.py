@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from .remote.address import is_uri
 from .remote.scratch import Scratch
 from .sources import Input, SetAside, Source, find_sources
 from .store import Store
+from .times import times_s
 from .video.container import fraction, open_video
 from .video.decode import Decoder
-from .video.packets import read_packets, times_s
+from .video.packets import read_packets
 
 
 def describe(inputs: Input | Iterable[Input]) -> tuple[list[dict[str, Any]], list[SetAside]]:
@@ -113,7 +113,7 @@ def describe_store(path: PathLike) -> dict[str, Any]:
             "store": str(store.path),
             "n_bytes": sum(file.stat().st_size for file in files),
             "n_frames": sum(record.n_rows for record in records),
-            "sources": [asdict(record) for record in records],
+            "sources": [record._asdict() for record in records],
         }
 
 

@@ -1,6 +1,5 @@
 """What this machine has: kernels for a device, cores, memory in use."""
 
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -50,21 +49,6 @@ def _warm_up(kernels: Kernels) -> None:
     zstd.compress(thumbnails.reshape(-1), 1)
     kernels.luminance(thumbnails)
     kernels.motion_energy(thumbnails, None)
-
-
-def count_threads(asked: int | None) -> int:
-    """*asked*, or the cores that this process may use.
-
-    Raises
-    ------
-    UsageError
-        Fewer than one was asked for.
-    """
-    if asked is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if asked < 1:
-        raise UsageError(f"threads must be at least 1, got {asked}")
-    return asked
 
 
 def peak_rss_bytes() -> int | None:

@@ -11,9 +11,8 @@ from av.video.plane import VideoPlane
 from framesift_kernels import U8, Kernels, PictureAt, Region
 
 from .errors import SourceError
+from .positions import Crop
 from .video import planes
-
-Crop = tuple[int, int, int, int]
 
 
 class View(NamedTuple):

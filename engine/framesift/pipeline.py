@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
@@ -10,7 +9,7 @@ from .evenly import choose_evenly
 from .export.exporting import LAYOUTS, check_export, export
 from .features.framewise import are_thumbnails, check_given
 from .index import Index, PathLike, index_options, make_index
-from .ingest.job import Even
+from .ingest.options import Even
 from .positions import Position
 from .progress import ProgressCallback, silent
 from .selection.choice import check_choice, select
@@ -149,7 +148,7 @@ def extract(
         return make_index(
             inputs,
             store,
-            replace(options, even=even),
+            options._replace(even=even),
             device=device,
             threads=threads,
             isolate=isolate,

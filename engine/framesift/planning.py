@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from .cores import count_threads
 from .errors import NotEnoughFramesError
 from .export.exporting import LAYOUTS, export
 from .index import Index, PathLike, index
 from .inspection import describe
 from .lightly.config import Config, parse
-from .machine import count_threads
 from .measure import make_view
-from .positions import Position, parse_crop, parse_position, resolve
+from .positions import Position, parse_crop, parse_position
 from .selection.choice import check_choice, select
+from .source_store import rows_a_chunk
 from .sources import Input
-from .store import rows_a_chunk
+from .times import resolve
 
 _BASE_BYTES = 180 << 20
 """Of a process that has imported everything."""

@@ -2,11 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import Literal, NamedTuple
 
 from .errors import UsageError
 
@@ -14,8 +10,11 @@ _TIMECODE = r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)"
 _EXPECTED = "a frame (1200), a fraction (0.25 or 25%), seconds (12.5s) or a timecode (00:01:30.5)"
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+Crop = tuple[int, int, int, int]
+"""x1, x2, y1, y2 in pixels of the frame as shown."""
+
+
+class Position(NamedTuple):
     """A place in a video, still without the video."""
 
     unit: Literal["frame", "fraction", "seconds"]
@@ -69,23 +68,6 @@ def _parse(text: str, name: str) -> Position:
         return Position("fraction", float(text))
     except ValueError:
         raise UsageError(f"{name} must be {_EXPECTED}, got {text!r}") from None
-
-
-def resolve(position: Position, times_s: npt.NDArray[np.float64], *, end: bool) -> int:
-    """Frame index of *position* in a video whose frames start at *times_s* (from the first frame).
-
-    A range ``[start, stop)`` keeps a frame when it starts in it: fractions are rounded outwards (floor for a
-    start, ceil for a stop, as in DeepLabCut), times to the first frame at or after them.
-    """
-    n = len(times_s)
-    if position.unit == "frame":
-        found = int(position.value)
-    elif position.unit == "fraction":
-        exact = position.value * n
-        found = int(np.ceil(exact - 1e-9) if end else np.floor(exact + 1e-9))
-    else:
-        found = int(np.searchsorted(times_s, position.value - 1e-9))
-    return min(found, n)
 
 
 def check_order(start: Position | None, stop: Position | None) -> None:

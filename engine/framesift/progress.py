@@ -1,12 +1,10 @@
 """How long work tells that it goes on: calls to a function that the caller brings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(NamedTuple):
     """A step of long work."""
 
     stage: Literal[

@@ -1,18 +1,14 @@
 """Inputs as people give them (files, folders, globs, zips, addresses, file objects) → sources, in a fixed order."""
 
-import glob
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Literal, NamedTuple, TypeAlias
 
-from framesift_kernels.digest import blake2b
-
+from .digest import blake2b
 from .errors import NothingUsableError, SourceError
 from .remote.address import is_uri
 from .remote.content import FileObject, Remote, is_file_object, local_path, stem_of, version_digest
@@ -31,8 +27,7 @@ _FINGERPRINT_BLOCKS = 64
 _FINGERPRINT_BLOCK_BYTES = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(NamedTuple):
     """One video, image folder or zip of images that frames come from."""
 
     kind: Literal["video", "images", "zip"]
@@ -66,14 +61,19 @@ class Source:
     @property
     def id(self) -> str:
         """Key of the source in a store: its name and a digest of its path or address."""
-        plain = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode()
+        plain = self.name if self.name.isascii() else _without_accents(self.name)
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-")[:48] or "source"
         digest = blake2b(os.fsencode(self.uri), digest_size=6).hexdigest()
         return f"{slug}-{digest}"
 
 
-@dataclass(frozen=True, slots=True)
-class SetAside:
+def _without_accents(text: str) -> str:
+    import unicodedata  # late: few names need it
+
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
+class SetAside(NamedTuple):
     """An input that could not be used, and why."""
 
     uri: str
@@ -186,6 +186,8 @@ def _expand(item: Input) -> list[Source]:
         exists = False
     if exists:
         return _one(path.absolute(), explicit=True)
+    import glob  # late: most inputs are files
+
     if glob.has_magic(text):
         matches = sorted(glob.glob(text, recursive=True), key=natural_key)
         found = [s for m in matches for s in _one(Path(m).absolute(), explicit=False)]

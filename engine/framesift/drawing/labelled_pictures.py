@@ -11,10 +11,11 @@ from PIL import Image
 
 from framesift_kernels import F32, Kernels
 
+from ..cores import count_threads
 from ..errors import SourceError, UsageError
 from ..files import write_atomically
 from ..ingest.images import UNREADABLE, open_image
-from ..machine import count_threads, load_kernels
+from ..machine import load_kernels
 from ..predictions.labels import Labels, read_labels
 from ..predictions.matching import as_places
 from ..progress import Progress, ProgressCallback, silent

@@ -16,19 +16,21 @@ from PIL import Image
 
 from framesift_kernels import Kernels
 
+from ..cores import count_threads
 from ..deeplabcut.config import Crop
 from ..errors import SourceError, UsageError
 from ..files import write_atomically
-from ..machine import count_threads, load_kernels
-from ..positions import Position, check_order, parse_crop, parse_position, resolve
+from ..machine import load_kernels
+from ..positions import Position, check_order, parse_crop, parse_position
 from ..predictions.matching import as_places, check_fits, find_one
 from ..predictions.poses import Poses
 from ..predictions.reading import read
 from ..progress import Progress, ProgressCallback, silent
 from ..sources import SetAside, find_sources
+from ..times import resolve, times_s
 from ..video.container import fraction, open_video
 from ..video.decode import Decoder, SegmentMismatchError
-from ..video.packets import PacketIndex, merge, read_packets, times_s
+from ..video.packets import PacketIndex, merge, read_packets
 from .canvas import Canvas
 from .drawn import Drawn, each
 from .encoding import Timed, check_codec, encode

@@ -15,22 +15,22 @@ from PIL import Image
 
 from framesift_kernels import Kernels
 
+from ..cores import count_threads
 from ..errors import NothingUsableError, SourceError, UsageError
 from ..files import disk_errors, write_atomically, write_json
 from ..ingest.pictures import Timeline, VideoPictures, open_source, read_timeline, split, write_images
 from ..ingest.pool import Pool, Task
-from ..machine import count_threads, load_kernels, peak_rss_bytes
-from ..measure import Crop
-from ..positions import parse_crop
+from ..machine import load_kernels, peak_rss_bytes
+from ..positions import Crop, parse_crop
 from ..progress import Progress, ProgressCallback, silent
 from ..remote.address import is_uri
 from ..remote.output import check_writable, output_folder, parse_folder
 from ..report.contact_sheet import ContactSheet
 from ..report.html import write_report
 from ..selection.result import SelectedSource, Selection, folder_names
+from ..source_store import Flag
 from ..sources import Input, SetAside, Source, find_sources
-from ..store import Flag
-from ..video.packets import Segment
+from ..video.segment import Segment
 from .deeplabcut import DEEPLABCUT
 from .images import IMAGES
 from .layout import Layout

@@ -136,7 +136,7 @@ def _excluded(
 def _lists(selection: Selection, ready: Prepared) -> dict[str, I64]:
     """Rows of each list."""
     from ..report.sets import CHOSEN, find_sets
-    from ..store import Flag
+    from ..source_store import Flag
 
     made, n = ready.made, ready.n
     flags = np.concatenate([reader.read("flags") for reader in made.readers()])

@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from framesift_kernels import F32, I64, U8
 
+from ..cores import count_threads
 from ..errors import UsageError
-from ..machine import count_threads, load_kernels
+from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
-from ..store import Flag
+from ..source_store import Flag
 from .models import OnnxModel, PathLike, read_model
 from .onnx import OnnxRunner, Runner, resolve_device
 from .preparing import Box, box_of

@@ -13,7 +13,7 @@ from framesift_kernels import F32, I64, Kernels
 
 from ..errors import UsageError
 from ..progress import ProgressCallback, silent
-from ..store import Flag
+from ..source_store import Flag
 from .brought import Brought, check_file, read_vectors
 from .models import OnnxModel, PathLike, read_model
 from .names import match_names, match_order, name_of

@@ -12,7 +12,7 @@ from .vectors import take_from_blocks
 
 if TYPE_CHECKING:
     from ..index import Index
-    from ..store import SourceReader
+    from ..source_store import SourceReader
 
 _IN_MEMORY_BYTES = 256 << 20
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from framesift_kernels import U8
 
-from ..measure import Crop
+from ..positions import Crop
 from ..video.planes import Converter
 
 Box = tuple[float, float, float, float]

@@ -23,9 +23,10 @@ import numpy as np
 
 from framesift_kernels import F32
 
-from ..arrays import Array, create_group
+from ..arrays import Array
 from ..errors import IntegrityError
 from ..files import disk_errors, write_json
+from ..groups import create_group
 from ..store import SourceRecord, Store
 
 _CHUNK_ROWS, _CHUNK_BYTES = 512, 8 << 20

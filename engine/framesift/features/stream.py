@@ -21,7 +21,7 @@ from ..ingest.pictures import (
     split,
     write_images,
 )
-from ..store import Flag
+from ..source_store import Flag
 from ..video.planes import Converter
 from .preparing import Box, Shape, prepare_frame, prepare_picture
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from framesift_kernels import I64, Kernels, Rows
 
-from ..machine import count_threads
+from ..cores import count_threads
 
 T = TypeVar("T")
 

@@ -3,7 +3,6 @@
 import threading
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import SourceError
@@ -91,7 +90,7 @@ class Fetcher:
             job.set_aside(str(e))
             self._scratch.release(path)
             return
-        job.source = replace(job.source, path=path, origin=remote)
+        job.source = job.source._replace(path=path, origin=remote)
         job.when_done.append(lambda _: self._scratch.release(path))
 
     def _arrived(self, n_bytes: int) -> None:

@@ -20,11 +20,13 @@ from ..errors import SourceError
 from ..measure import View, make_view
 from ..remote.content import Remote, check
 from ..remote.reader import RangeReader
+from ..source_store import Flag, SourceWriter
 from ..sources import IMAGE_SUFFIXES, Fingerprint, Source, list_images, natural_key
-from ..store import Flag, SourceRecord, SourceWriter
+from ..store import SourceRecord
 from .job import Job
 from .pool import Task
 from .rows import Rows
+from .window import window
 
 MAX_MEMBERS = 1_000_000
 MAX_IMAGE_BYTES = 512 << 20
@@ -161,7 +163,7 @@ class ImagesJob(Job):
             for position in (options.start, options.stop):
                 if position is not None and position.unit == "seconds":
                     raise SourceError(f"images have no times: {position} means nothing here")
-            self.window = options.window(pts, Fraction(1))
+            self.window = window(options, pts, Fraction(1))
             first = self._first(images)
         self.view = make_view(first.width, first.height, 0, options.crop, options.size)
         self.n_total = len(self.window)
@@ -232,6 +234,8 @@ class ImagesJob(Job):
             doubt="",
             n_errors=n_errors,
             warnings=[f"{n_errors} images could not be opened"] if n_errors else [],
+            decoded="exact",
+            shortcuts={},
         )
         self.rows.writer.commit(record, self.pts, [], n_rows=n)
         self.record = record

@@ -9,10 +9,7 @@ set aside, the worker is killed, and another goes on with the rest.
 import contextlib
 import pickle
 import queue
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,14 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ResourceError
+from ..files import remove_tree
 from ..progress import Progress, ProgressCallback
 from ..remote.scratch import Scratch
 from ..sources import Source
 from ..store import SourceRecord, Store
-from .job import IndexOptions
+from .options import IndexOptions
+from .order import Order
+from .outcome import biggest_first, progress_of
+from .process import begin
 from .relay import Answerer, portable
-from .running import biggest_first, progress_of
-from .worker import Order
 
 _TICK_S = 0.1
 _GRACE_S = 5.0
@@ -153,7 +152,7 @@ class Isolation:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
             self.n_bytes, self._fetched = self.n_bytes + self._fetched[0], (0, 0)
 
     def _take(self, batch: list[IsolatedJob], message: tuple[Any, ...]) -> bool:
@@ -187,11 +186,6 @@ class Isolation:
         return False
 
 
-def _script() -> str:
-    # Modules are found where they are found here: not in the folder that the user happens to be in.
-    return f"import sys; sys.path[:] = {sys.path!r}; from {__package__}.worker import main; main()"
-
-
 class _Worker:
     """A worker process and what it says."""
 
@@ -201,44 +195,32 @@ class _Worker:
         self._messages: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
 
     def __enter__(self) -> "_Worker":
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _script()], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
-        except OSError as e:
-            raise ResourceError(f"no worker process can be started: {e.strerror or e}") from e
+        self._process = begin()
         threading.Thread(target=self._listen, name="framesift-listener", daemon=True).start()
-        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it died at once
-            pickle.dump(self._order, self._process.stdin)
-            self._process.stdin.flush()
+            pickle.dump(self._order, self._process.orders)
+            self._process.orders.flush()
         return self
 
     def answer(self, sources: Sequence[Source]) -> Answerer:
         """What answers when it asks for bytes of a file object."""
-        assert self._process.stdin is not None
-        self._answerer = Answerer(sources, self._process.stdin)
+        self._answerer = Answerer(sources, self._process.orders)
         return self._answerer
 
     def __exit__(self, *_: object) -> None:
         """End it: in peace if it can be, for what is half done is resumed by another run."""
-        assert self._process.stdin is not None
         if self._answerer is not None:
             self._answerer.close()
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
+            self._process.orders.close()
+        if self._process.wait(_GRACE_S) is None:
             self.kill()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._process.messages.close()
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None
         with contextlib.suppress(EOFError, OSError, ValueError, pickle.UnpicklingError):
             while True:
-                self._messages.put(pickle.load(self._process.stdout))
+                self._messages.put(pickle.load(self._process.messages))
         self._messages.put(("closed",))
 
     def next(self, timeout_s: float) -> tuple[Any, ...] | None:
@@ -251,12 +233,11 @@ class _Worker:
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
-        self._process.wait()
 
     def death(self) -> str | None:
         """How it died; None if it ended well."""
         code = self._process.wait()
-        if code == 0:
+        if not code:
             return None
         if code < 0:
             name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"

@@ -3,100 +3,19 @@
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from framesift_kernels import Kernels
-from framesift_kernels.digest import blake2b
 
+from ..digest import blake2b
 from ..errors import SourceError
-from ..measure import Crop, View
-from ..positions import Position, resolve
+from ..measure import View
 from ..remote.content import check, version_digest
 from ..sources import Fingerprint, Source, fingerprint
 from ..store import SourceRecord, Store
-from ..video.packets import times_s
 from .modes import Frames
+from .options import IndexOptions
 from .pool import Pool, Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Even:
-    """Which frames of a video evenly spaced ones are chosen from: those, and some around each."""
-
-    n: int
-    """Parts of the video; the frame in the middle of each is wanted."""
-    around: int = 0
-    """Frames on either side of each that are wanted too, among those of the range and step asked for."""
-
-    def of(self, window: range) -> npt.NDArray[np.int64]:
-        """Frame indices, increasing."""
-        near = np.add.outer(middles(self.n, len(window)), np.arange(-self.around, self.around + 1))
-        places = np.unique(near[(near >= 0) & (near < len(window))])
-        return window.start + window.step * places
-
-
-def middles(n: int, n_places: int) -> npt.NDArray[np.int64]:
-    """(n,) the place in the middle of each of n equal parts of so many places."""
-    return (2 * np.arange(n) + 1) * n_places // (2 * n)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexOptions:
-    """Everything that shapes the rows of an index."""
-
-    size: int
-    """Longer side of a thumbnail, in pixels."""
-    start: Position | None
-    stop: Position | None
-    step: int
-    crop: Crop | None
-    """x1, x2, y1, y2 in shown pixels."""
-    decode: str
-    """How frames are decoded, and which: a name of `index.DECODE_MODES`."""
-    color: bool = False
-    """Keep colour differences beside the thumbnails."""
-    even: Even | None = None
-    """Of a video these frames alone, where it allows to reach them; with ``decode="exact"``."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is kept in commit records."""
-        return {
-            "size": self.size,
-            "start": None if self.start is None else str(self.start),
-            "stop": None if self.stop is None else str(self.stop),
-            "step": self.step,
-            "crop": None if self.crop is None else list(self.crop),
-            "decode": self.decode,
-            **({"color": True} if self.color else {}),  # without it as before there was colour
-            **({"even": [self.even.n, self.even.around]} if self.even else {}),
-        }
-
-    @property
-    def is_whole(self) -> bool:
-        """Every frame of a source is wanted."""
-        return self.start is None and self.stop is None and self.step == 1
-
-    def window(self, pts: npt.NDArray[np.int64], time_base: Fraction) -> range:
-        """Frame indices wanted of a source whose frames are shown at *pts*.
-
-        Raises
-        ------
-        SourceError
-            None is wanted.
-        """
-        times = times_s(pts, time_base)
-        start = 0 if self.start is None else resolve(self.start, times, end=False)
-        stop = len(pts) if self.stop is None else resolve(self.stop, times, end=True)
-        if start >= stop:
-            raise SourceError(
-                f"no frame lies between start={self.start or 0} and stop={self.stop or 'the end'}: "
-                f"it has {len(pts)} frames, {times[-1] if len(pts) else 0:.3f} s"
-            )
-        return range(start, stop, self.step)
 
 
 @dataclass(slots=True, eq=False, repr=False)

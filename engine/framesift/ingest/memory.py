@@ -1,6 +1,6 @@
 """What indexing holds in memory, as formulas; ``python -m bench memory`` sets the measured peak beside them."""
 
-from ..store import rows_a_chunk
+from ..source_store import rows_a_chunk
 from ..video.packets import BYTES_A_PACKET
 
 _BESIDE_THE_THUMBNAIL = 32

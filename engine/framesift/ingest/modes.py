@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..measure import View
-from ..store import Chunk
+from ..source_store import Chunk
 
 _LOWRES = 2
 """A quarter of the size; half of it is no faster than all of it."""

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,8 +22,9 @@ from ..remote.content import Remote, RemoteObject, find_object
 from ..sources import Source, fingerprint
 from ..video.container import open_video
 from ..video.decode import Decoder, SegmentMismatchError
-from ..video.packets import Segment, read_packets
+from ..video.packets import read_packets
 from ..video.planes import Converter
+from ..video.segment import Segment
 from .decoders import Decoders
 from .images import UNREADABLE, image_hash, open_image, open_images
 
@@ -95,7 +96,7 @@ def _elsewhere(selected: Recorded, known: Source | None) -> Source | None:
         if known is None or known.remote is None:
             raise SourceError("it was a Python file object: give it again (inputs=)")
         known.remote.failure = None
-        return replace(known, path=known.remote, origin=None)
+        return known._replace(path=known.remote, origin=None)
     address = None
     if known is not None and isinstance(known.remote, RemoteObject):
         address = known.remote.address

@@ -2,16 +2,16 @@
 
 import os
 import pickle
-import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import replace
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import SourceError
 from ..remote.content import FileObject, Remote
 from ..sources import Source
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _HEADER = 8
 """Bytes that say how long an answer is."""
@@ -41,7 +41,7 @@ class RelayedObject:
 
 def portable(source: Source) -> Source:
     """*source* as it can be sent to a worker."""
-    return replace(source, path=RelayedObject(source.path)) if isinstance(source.path, FileObject) else source
+    return source._replace(path=RelayedObject(source.path)) if isinstance(source.path, FileObject) else source
 
 
 class Relay:
@@ -67,6 +67,8 @@ class Relay:
         SourceError
             It cannot be read.
         """
+        from concurrent.futures import Future  # late: few runs are of file objects
+
         with self._lock:
             number, self._n = self._n, self._n + 1
             answer = self._answers[number] = Future()
@@ -110,7 +112,9 @@ class Answerer:
             s.path.serial: s.path for s in sources if isinstance(s.path, FileObject)
         }
         self._stream = stream
-        self._asked: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
+        from queue import SimpleQueue  # late, for the worker's sake
+
+        self._asked: SimpleQueue[tuple[Any, ...] | None] = SimpleQueue()
         if self._remotes:
             threading.Thread(target=self._answer, name="framesift-answerer", daemon=True).start()
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from framesift_kernels import Kernels
 
-from ..store import Chunk, Flag, SourceWriter
+from ..source_store import Chunk, Flag, SourceWriter
 
 _BLACK = 10
 """Brightest grey level of a thumbnail that still is black: fades and noise in the dark stay below."""
@@ -17,7 +17,7 @@ class Rows:
     """Collects rows in chunks and stores each chunk when its last row is there.
 
     Memory: a thread holds the chunk that it fills and, at the seams of segments, shares the next one; so at
-    most two chunks (2 to 8 MB) a thread.
+    most two chunks (2 to 4 MB) a thread.
     """
 
     def __init__(self, writer: SourceWriter, kernels: Kernels) -> None:

@@ -14,8 +14,9 @@ from av.video.stream import VideoStream
 
 from ..errors import SourceError
 from ..measure import Meter, View, content_hash, make_view
+from ..source_store import Flag, SourceWriter
 from ..sources import Fingerprint
-from ..store import Flag, SourceRecord, SourceWriter
+from ..store import SourceRecord
 from ..video.container import can_thread, fraction, open_video
 from ..video.decode import Decoder
 from ..video.packets import PacketIndex, read_packets
@@ -26,6 +27,7 @@ from .job import Job
 from .modes import Frames, row_of, wanted
 from .pool import Task
 from .rows import Cursor, Rows
+from .window import window
 
 Pts = npt.NDArray[np.int64]
 
@@ -110,7 +112,7 @@ class SequentialJob(Job):
 
     def _begin(self, pts: Pts) -> None:
         """Open the rows of the frames that are wanted of a video with these *pts*."""
-        self.window = self.context.options.window(*self._clock(pts))
+        self.window = window(self.context.options, *self._clock(pts))
         if self.mode == EVEN and self._given is not None:
             self.frames = self._given
         else:

@@ -16,6 +16,7 @@ from .modes import Keyframes, Measured, row_of, shortcuts_for, wanted
 from .pool import Task
 from .rows import Cursor
 from .sequential import DAMAGED, EVEN, SequentialJob, flags_of
+from .window import even_frames, window
 
 _MIN_SEGMENT_FRAMES = 48
 """A seek and a drained decoder cost about a frame or two."""
@@ -46,7 +47,7 @@ class VideoJob(SequentialJob):
         if not self.packets.segments or self._hides_damage:
             self._give_up(self.packets.doubt or "damage to it would not show")
             return [self.guard(self._whole)]
-        self.window = self.context.options.window(*self._clock(self.packets.pts))
+        self.window = window(self.context.options, *self._clock(self.packets.pts))
         if self.mode == "fast":
             self._find_shortcuts()
         elif self._reorders and not self.packets.is_reordered:
@@ -81,7 +82,7 @@ class VideoJob(SequentialJob):
     def _evenly(self) -> Iterable[Task]:
         """Decode what the frames need that are wanted, or everything where that is not much more."""
         assert self.context.options.even is not None
-        frames = self.context.options.even.of(self.window)
+        frames = even_frames(self.context.options.even, self.window)
         plan = EvenPlan(self.packets, frames)
         if plan.share > _MOST_SHARE:
             self._give_up("")

@@ -1,70 +1,58 @@
 """The process that decodes on behalf of another, which outlives it.
 
-It reads one pickled `Order` from its stdin and writes pickled messages to its stdout:
+It reads one pickled `Order` from one pipe and writes pickled messages to another:
 
 =======================================  ================================================================
 ``("begin", i)``                         source i is being touched from now on
 ``("state", [(i, done, total, idle)])``  frames done, frames there are, seconds without progress
 ``("end", i, reason, reused)``           source i is in the store, or is set aside with a reason
 ``("fetched", bytes, total)``            of copies of what is elsewhere, with every state
-``("read", n, serial, start, stop)``     bytes of a file object are wanted: ``(n, bytes)`` on stdin, or an error
+``("read", n, serial, start, stop)``     bytes of a file object are wanted: ``(n, bytes)``, or an error
 ``("failed", error)``                    the whole run cannot go on
 =======================================  ================================================================
 
-When its stdin ends, it stops: so it never outlives the one that asked. It has the same environment, and with it
+When there is nobody to tell it more, it stops: so it never outlives the one that asked. It has the same environment, and with it
 the credentials for what is elsewhere: it keeps crashes away, not intruders.
 """
 
 import os
 import pickle
-import signal
-import sys
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 from ..machine import load_kernels, warming_up
 from ..remote.scratch import Scratch
-from ..sources import Source
 from ..store import Store
-from .job import Context, IndexOptions, Job
+from .job import Context, Job
+from .order import Order
 from .relay import Relay
 from .running import Running, prepare
 
 _GRACE_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a worker is to do."""
+def main(orders: int, messages: int) -> None:
+    """Carry out the order that comes by the file descriptor *orders*; what there is to say goes to *messages*.
 
-    sources: list[Source]
-    store: Path
-    options: IndexOptions
-    device: str
-    threads: int
-    room: Path | None = None
-    """Folder for copies of what is elsewhere; None: it is streamed."""
-    room_bytes: int = 0
-
-
-def main() -> None:
-    """Carry out the order that comes on stdin."""
-    channel = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print must not get between the messages
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asked says when to stop
-    order: Order = pickle.load(sys.stdin.buffer)
-    try:
-        _Worker(order, channel).run()
-    except BrokenPipeError:
-        sys.exit(1)
+    Raises
+    ------
+    BrokenPipeError
+        There is nobody to hear it.
+    """
+    with open(orders, "rb", closefd=False) as stream:  # nothing follows the order unasked
+        try:
+            order: Order = pickle.load(stream)
+        except EOFError:  # there is nothing to do
+            return
+    with open(messages, "wb", closefd=False) as channel:
+        _Worker(order, orders, channel).run()
 
 
 class _Worker:
-    def __init__(self, order: Order, channel: IO[bytes]) -> None:
+    def __init__(self, order: Order, answers: int, channel: IO[bytes]) -> None:
         self._order = order
+        self._answers = answers
         self._channel = channel
         self._lock = threading.Lock()
         self._last: dict[int, tuple[Any, float]] = {}
@@ -80,7 +68,7 @@ class _Worker:
             relay.attach(order.sources)
             running = prepare(order.sources, context, room)
             self._numbers = {id(job): i for i, job in enumerate(running.jobs)}
-            threading.Thread(target=self._stop_with_stdin, args=[running, relay], daemon=True).start()
+            threading.Thread(target=self._stop_unheard, args=[running, relay], daemon=True).start()
             with warming_up(kernels):
                 running.run(lambda: self._report(running))
         except BrokenPipeError:
@@ -88,8 +76,8 @@ class _Worker:
         except BaseException as e:
             self._send("failed", _portable(e))
 
-    def _stop_with_stdin(self, running: Running, relay: Relay) -> None:
-        relay.listen(sys.stdin.fileno())
+    def _stop_unheard(self, running: Running, relay: Relay) -> None:
+        relay.listen(self._answers)
         running.pool.stop()
         time.sleep(_GRACE_S)
         os._exit(1)

@@ -12,8 +12,8 @@ from ..errors import UsageError
 from ..index import Index, index, open_index
 from ..selection.excluded import read_excluded
 from ..selection.result import Selection, read_selection
+from ..source_store import SourceReader
 from ..sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from ..store import SourceReader
 
 PathLike = str | os.PathLike[str]
 _MAX_BYTES = 1 << 30

@@ -7,6 +7,7 @@ import numpy as np
 
 from framesift_kernels import F32, I64
 
+from ..cores import count_threads
 from ..errors import UsageError
 from ..features.embedding import Embedding, Work
 from ..features.framewise import COMPONENTS, FrameVectors
@@ -18,10 +19,9 @@ from ..features.ragged import offsets_of
 from ..features.stored import VectorFolder
 from ..features.unit import check_rows, unit_rows
 from ..index import Index
-from ..machine import count_threads
 from ..predictions.objects import TaskPredictions
 from ..progress import ProgressCallback, silent
-from ..store import Flag
+from ..source_store import Flag
 from .inputs import Objects
 
 

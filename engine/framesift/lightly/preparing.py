@@ -22,7 +22,7 @@ from ..progress import ProgressCallback, silent
 from ..selection.candidates import Candidates, gather
 from ..selection.choice import _rows_of
 from ..selection.duplicates import near_duplicates
-from ..store import STATISTICS
+from ..source_store import STATISTICS
 from .brought import Brought, read_metadata, read_objects, read_predictions, read_table
 from .config import Config
 from .datapool import Datapool, Joined, index_queries, read_pool

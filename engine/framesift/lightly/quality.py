@@ -9,7 +9,7 @@ from framesift_kernels import U8
 
 from ..features.vectors import in_threads
 from ..index import Index
-from ..store import STATISTICS, SourceReader
+from ..source_store import STATISTICS, SourceReader
 
 F32Array = npt.NDArray[np.float32]
 

@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from framesift_kernels import I64
 
+from ..cores import count_threads
 from ..errors import IntegrityError, UsageError
 from ..features.vectors import in_threads
 from ..files import disk_errors
-from ..machine import count_threads
 from .coding import decode_ragged, encode
 from .runs import Order, Ragged, is_column
 

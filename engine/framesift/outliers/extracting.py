@@ -15,12 +15,13 @@ from ..export.lightning_project import enqueue, find_project
 from ..index import PathLike, index
 from ..inspection import describe
 from ..machine import load_kernels
-from ..positions import Position, check_order, parse_position, resolve
+from ..positions import Position, check_order, parse_position
 from ..predictions.labels import Labels
 from ..progress import ProgressCallback, silent
 from ..selection.choice import parse_gap
 from ..selection.excluded import check_excluded
 from ..sources import Input, SetAside
+from ..times import resolve
 from .choosing import Outliers, outliers
 from .judging import Predictions, Video, make_judging
 from .scores import DEFAULT_METHODS, Scores

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from framesift_kernels import F32, F64, Kernels
 
+from ..cores import count_threads
 from ..errors import UsageError
-from ..machine import count_threads
 from ..predictions.labels import Labels
 from ..predictions.poses import Poses
 from .arma import MIN_VALUES, fit_arma

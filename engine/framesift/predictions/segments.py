@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import masks
+from ..cores import count_threads
 from ..errors import UsageError
-from ..machine import count_threads
 
 Score = Literal["median", "mean"]
 Array = npt.NDArray[Any]

@@ -15,8 +15,8 @@ import numpy as np
 from framesift_kernels import U8
 
 from .. import masks
+from ..cores import count_threads
 from ..errors import SourceError, UsageError
-from ..machine import count_threads
 from ..progress import Progress, ProgressCallback, silent
 from .lightly.checks import Checker, FieldError
 from .lightly.names import frame_name, safe_path

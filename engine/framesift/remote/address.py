@@ -2,12 +2,11 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from framesift_kernels.digest import blake2b
-
+from ..digest import blake2b
 from ..errors import SourceError
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -23,8 +22,7 @@ _HARMLESS = frozenset("alt dl download format generation id raw v version versio
 """Query parameters whose values may be written down."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(NamedTuple):
     """Where an object is, or a prefix that objects lie below."""
 
     scheme: str
@@ -36,8 +34,11 @@ class Address:
     uri: str
     """The address as it may be written down: a web address without its fragment and without what is secret in its
     query, see `_public_query`. It is also what identifies the object."""
-    secret: str = field(default="", repr=False)
+    secret: str = ""
     """Of a web address, all of it. In memory only."""
+
+    def __repr__(self) -> str:
+        return f"Address({self.uri!r})"  # without the secret
 
     @property
     def is_web(self) -> bool:

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import IO, Any, Protocol
 
-from framesift_kernels.digest import blake2b
-
+from ..digest import blake2b
 from ..errors import SourceError
 from .address import Address, safe_stem
 from .client import ChangedError, Client, RangesUnsupportedError, TransientError, request

@@ -2,8 +2,6 @@
 
 import os
 import re
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from ..errors import SourceError, StoreBusyError, UsageError
-from ..files import disk_errors
+from ..files import disk_errors, remove_tree
 from ..locking import hold
 
 _PREFIX = "framesift-scratch-"
@@ -56,6 +54,9 @@ class Scratch:
     def __init__(
         self, folder: "str | os.PathLike[str] | None" = None, max_bytes: "str | int | None" = None
     ) -> None:
+        import shutil  # late: few runs copy anything
+        import tempfile
+
         base = Path(folder or os.environ.get("FRAMESIFT_SCRATCH") or tempfile.gettempdir()).absolute()
         if max_bytes is None:
             max_bytes = os.environ.get("FRAMESIFT_SCRATCH_BYTES")
@@ -128,7 +129,7 @@ class Scratch:
         """Delete everything."""
         if self._lock is not None:
             self._lock.close()
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove_tree(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -148,4 +149,4 @@ def _sweep(base: Path) -> None:
             hold(folder / "lock", create=False).close()
         except (StoreBusyError, OSError):
             continue
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)

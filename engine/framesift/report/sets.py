@@ -10,7 +10,7 @@ from framesift_kernels import I64
 from ..errors import IntegrityError
 from ..index import Index
 from ..selection.result import Selection
-from ..store import Flag
+from ..source_store import Flag
 
 ALL, EVEN, RANDOM, CHOSEN = "all", "evenly spaced", "random", "chosen"
 

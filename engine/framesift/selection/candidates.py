@@ -62,7 +62,7 @@ def gather(
 
     Of exact duplicates (equal content hash) the one of the lowest (source, index) stays.
     """
-    from ..store import Flag  # late, because arrays of one's own need no store
+    from ..source_store import Flag  # late, because arrays of one's own need no store
 
     columns = [_columns(index, source) for source in sources]
     source, frame, time_s, flags, content = (np.concatenate(c) for c in zip(*columns, strict=True))

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from framesift_kernels import F32, I32, I64, Kernels, Rows
-from framesift_kernels.digest import blake2b
 
+from ..digest import blake2b
 from ..errors import UsageError
 from ..features.matrix import Matrix, as_matrix
 from ..features.vectors import in_batches, in_calls

@@ -6,9 +6,9 @@ import numpy as np
 
 from framesift_kernels import F32, I64, Kernels, Rows
 
+from ..cores import count_threads
 from ..features.matrix import Readable
 from ..features.vectors import in_threads
-from ..machine import count_threads
 from .kcenter import Bounds, Picks, pick_in_memory
 
 _MIN_CANDIDATES = 1024

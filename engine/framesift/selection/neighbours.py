@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from framesift_kernels import F32, I64, U64, Kernels, Rows
 
+from ..cores import count_threads
 from ..errors import UsageError
 from ..features.matrix import Matrix, as_matrix
 from ..features.vectors import in_calls, in_threads
-from ..machine import count_threads, load_kernels
+from ..machine import load_kernels
 
 _NONE = np.uint64(2**64 - 1)
 _SLICES_A_THREAD = 4

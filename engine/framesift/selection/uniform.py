@@ -6,7 +6,7 @@ import numpy as np
 
 from framesift_kernels import I64
 
-from ..ingest.job import middles
+from ..ingest.window import middles
 from .strategy import Pick, Task
 
 

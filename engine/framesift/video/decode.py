@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from .checksums import is_intact
-from .packets import Segment
+from .segment import Segment
 
 Packets: TypeAlias = "Iterator[Packet[VideoStream]]"
 Needed: TypeAlias = npt.NDArray[np.bool_]

@@ -1,7 +1,6 @@
 """The packet index: every frame's time, found by demuxing alone, and the segments that it allows."""
 
 from array import array
-from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
 import av
@@ -11,6 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from .references import Reader, Reference, droppable
+from .segment import Segment
 
 Table: TypeAlias = npt.NDArray[np.int64]
 """(packets, 5): pts, dts, size, whether it is a keyframe, whether an edit list hides it."""
@@ -19,23 +19,6 @@ NO_TIME = -(1 << 63)
 """Where a packet has no pts or dts, as in FFmpeg."""
 BYTES_A_PACKET = 128
 """Of memory, at most, while a stream is being indexed: its table, and what is made of it."""
-
-
-class Segment(NamedTuple):
-    """Frames that can be decoded on their own: from one keyframe up to the next."""
-
-    start: int
-    """Index of the first frame."""
-    stop: int
-    """Index after the last frame."""
-    key_pts: int
-    """pts of the keyframe from which to decode."""
-    key_dts: int
-    """Its dts: where seeking lands on it in containers that seek by dts."""
-    position: int
-    """How many packets stand before it in the file."""
-    n_packets: int
-    """Packets to feed from the keyframe on, in file order, until every frame of the segment can come out."""
 
 
 class PacketIndex(NamedTuple):
@@ -205,8 +188,3 @@ def merge(segments: list[Segment], min_frames: int) -> list[Segment]:
             segment = first._replace(stop=segment.stop, n_packets=n_packets)
         merged.append(segment)
     return merged
-
-
-def times_s(pts: npt.NDArray[np.int64], time_base: Fraction) -> npt.NDArray[np.float64]:
-    """Seconds from the first frame at which each frame starts."""
-    return (pts - pts[0]) * float(time_base) if len(pts) else pts.astype(np.float64)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .packets import PacketIndex, Segment
+from .packets import PacketIndex
+from .segment import Segment
 
 I64 = npt.NDArray[np.int64]
 

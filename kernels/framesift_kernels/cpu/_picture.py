@@ -31,8 +31,9 @@ class PictureAt:
         x1, x2, y1, y2 = region
         h, w = out.shape
         rows, row_weight, cell_height = _cells(y2 - y1, h)
-        columns, column_weight, cell_width = _cells(x2 - x1, w)
-        partial, line, prefix, columns = _scratch(x2 - x1, columns, luma.dtype)
+        column_weight, cell_width = _cells(x2 - x1, w)[1:]
+        places = np.arange(w + 1) * cell_width
+        partial, line, prefix, borders = _scratch(x2 - x1, places, column_weight, luma.dtype)
         n_missing = _MAX_PLANES - len(planes)
         self._region, self._depth = region, depth
         self._sums, self._hashed = np.zeros(2, np.int64), np.zeros(1, np.uint64)
@@ -49,7 +50,7 @@ class PictureAt:
             y1,
             y2,
             rows,
-            columns,
+            borders,
             row_weight,
             column_weight,
             cell_height * cell_width,
@@ -87,7 +88,7 @@ def _picture(
     y1: int,
     y2: int,
     rows: I64,  # IN   (h, 4)
-    columns: I64,  # IN   (w, 4)
+    borders: I64,  # IN   (2, w + 1)
     row_weight: int,
     column_weight: int,
     cell: int,
@@ -95,7 +96,7 @@ def _picture(
     bias: float,
     partial: U16 | U32,  # scratch (W,)
     line: U32,  # scratch (W,) or (W / 2,)
-    prefix: U64,  # scratch (len(line) + 1,)
+    prefix: U64,  # scratch (len(line),)
     means: F64,  # scratch (w,)
     sums: I64,  # OUT  (2,)
     hashed: U64,  # OUT  (1,)
@@ -113,7 +114,7 @@ def _picture(
             x1,
             y1,
             rows[i],
-            columns,
+            borders,
             row_weight,
             column_weight,
             cell,

@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from .. import F64, I64, U8, U16, U32, U64, Plane, Region
-from ._compile import kernel, native, pin
-from .thumbnail import _add_rows, _add_weighted, _grey
+from ._compile import native, pin
+from .thumbnail import _add_columns, _add_rows, _add_weighted, _borders, _to_grey
 
 
 def chroma(plane: Plane, shift: tuple[int, int], region: Region, gain: float, bias: float, out: U8) -> None:
@@ -38,14 +38,15 @@ def chroma(plane: Plane, shift: tuple[int, int], region: Region, gain: float, bi
     x1, x2, y1, y2 = region
     k, h, w = out.shape
     rows, row_weight, cell_height, _ = _cells(y1, y2, h, shift[1])
-    columns, column_weight, cell_width, n = _cells(x1, x2, w, shift[0])
+    column_weight, cell_width, n = _cells(x1, x2, w, shift[0])[1:]
+    borders = _borders(_places(x1, x2, w, shift[0]), column_weight, n)
     partial = np.empty(n * k, np.uint16) if plane.dtype == np.uint8 else np.empty(n * k, np.uint32)
     _chroma(
         plane,
         x1 >> shift[0],
         y1 >> shift[1],
         rows,
-        columns,
+        borders,
         row_weight,
         column_weight,
         cell_height * cell_width,
@@ -53,7 +54,7 @@ def chroma(plane: Plane, shift: tuple[int, int], region: Region, gain: float, bi
         float(bias),
         partial,
         np.empty(n * k, np.uint32),
-        np.empty(n + 1, np.uint64),
+        np.empty(n, np.uint64),
         np.empty(w, np.float64),
         out,
     )
@@ -65,7 +66,7 @@ def _chroma(
     x1: int,
     y1: int,
     rows: I64,  # IN   (h, 4)
-    columns: I64,  # IN   (w, 4)
+    borders: I64,  # IN   (2, w + 1)
     row_weight: int,
     column_weight: int,
     cell: int,
@@ -73,7 +74,7 @@ def _chroma(
     bias: float,
     partial: U16 | U32,  # scratch (n * k,)
     line: U32,  # scratch (n * k,)
-    prefix: U64,  # scratch (n + 1,)
+    prefix: U64,  # scratch (n,)
     means: F64,  # scratch (w,)
     out: U8,  # OUT  (k, h, w)
 ) -> None:
@@ -89,35 +90,17 @@ def _chroma(
             _add_weighted(line, plane[y1 + stop, left:right], after)
         for part in range(k):
             if k == 1:
-                _add_columns(line, columns, column_weight, prefix, means)
+                _add_columns(line, borders, column_weight, prefix, means)
             else:
-                _add_columns(line[part::k], columns, column_weight, prefix, means)
-            for j in range(len(columns)):
-                out[part, i, j] = _grey(means[j] / cell, gain, bias)
+                _add_columns(line[part::k], borders, column_weight, prefix, means)
+            _to_grey(means, cell, gain, bias, out[part, i])
 
 
-@kernel
-def _add_columns(
-    line: U32,  # IN   (n,)
-    columns: I64,  # IN   (w, 4)
-    weight: int,
-    prefix: U64,  # scratch (n + 1,)
-    sums: F64,  # OUT  (w,)
-) -> None:
-    """Sums over the cells of a line."""
-    total = np.uint64(0)
-    prefix[0] = 0
-    for x in range(len(line)):
-        total += line[x]
-        prefix[x + 1] = total
-    for j in range(len(columns)):
-        first, stop, before, after = columns[j]
-        weighted = weight * np.int64(prefix[stop] - prefix[first])
-        if before:
-            weighted += before * np.int64(line[first - 1])
-        if after:
-            weighted += after * np.int64(line[stop])
-        sums[j] = weighted
+def _places(start: int, stop: int, count: int, shift: int) -> I64:
+    """(count + 1,) borders of the cells of `_cells`, in its units, from the sample of pixel *start* on."""
+    unit = math.gcd(stop - start, count << shift, start * count)
+    first = start * count // unit - (start >> shift) * ((count << shift) // unit)
+    return first + np.arange(count + 1) * ((stop - start) // unit)
 
 
 @lru_cache(maxsize=64)
@@ -130,7 +113,7 @@ def _cells(start: int, stop: int, count: int, shift: int) -> tuple[I64, int, int
     """
     unit = math.gcd(stop - start, count << shift, start * count)
     sample, cell = (count << shift) // unit, (stop - start) // unit
-    borders = start * count // unit - (start >> shift) * sample + np.arange(count + 1) * cell
+    borders = _places(start, stop, count, shift)
     first, last = -(-borders[:-1] // sample), borders[1:] // sample
     before, after = first * sample - borders[:-1], borders[1:] - last * sample
     inside = last < first

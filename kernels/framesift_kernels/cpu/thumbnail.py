@@ -41,14 +41,16 @@ def thumbnail(plane: Plane, region: Region, gain: float, bias: float, out: U8) -
     x1, x2, y1, y2 = region
     h, w = out.shape
     rows, row_weight, cell_height = _cells(y2 - y1, h)
-    columns, column_weight, cell_width = _cells(x2 - x1, w)
-    partial, line, prefix, columns = _scratch(x2 - x1, columns, plane.dtype)
+    column_weight, cell_width = _cells(x2 - x1, w)[1:]
+    partial, line, prefix, borders = _scratch(
+        x2 - x1, np.arange(w + 1) * cell_width, column_weight, plane.dtype
+    )
     _thumbnail(
         plane,
         x1,
         y1,
         rows,
-        columns,
+        borders,
         row_weight,
         column_weight,
         cell_height * cell_width,
@@ -62,20 +64,27 @@ def thumbnail(plane: Plane, region: Region, gain: float, bias: float, out: U8) -
     )
 
 
-def _scratch(width: int, columns: I64, dtype: "np.dtype[Any]") -> tuple[npt.NDArray[Any], U32, U64, I64]:
-    """Scratch for a region *width* wide, and *columns* in units of the elements of its lines.
+def _scratch(
+    width: int, places: I64, weight: int, dtype: "np.dtype[Any]"
+) -> tuple[npt.NDArray[Any], U32, U64, I64]:
+    """Scratch for a region *width* wide, and the `_borders` at *places* among the elements of its lines.
 
     Where every cell is made of whole pairs of columns, an element stands for two.
     """
-    is_paired = not (columns[:, :2] % 2).any() and not columns[:, 2:].any()
+    is_paired = not (places % (2 * weight)).any()
     n = width // 2 if is_paired else width
     partial = np.empty(width, np.uint16 if dtype == np.uint8 else np.uint32)
-    return (
-        partial,
-        np.empty(n, np.uint32),
-        np.empty(n + 1, np.uint64),
-        np.array(columns) // 2 if is_paired else columns,
-    )
+    borders = _borders(places // 2 if is_paired else places, weight, n)
+    return partial, np.empty(n, np.uint32), np.empty(n, np.uint64), borders
+
+
+def _borders(places: I64, weight: int, n: int) -> I64:
+    """(2, w + 1): the element, of *n*, that each place lies in or ends, and its share before that place.
+
+    Places and shares are in units of which *weight* make an element.
+    """
+    at = np.minimum(places // weight, n - 1)
+    return np.stack([at, places - at * weight])
 
 
 @native
@@ -84,7 +93,7 @@ def _thumbnail(
     x1: int,
     y1: int,
     rows: I64,  # IN   (h, 4)
-    columns: I64,  # IN   (w, 4)
+    borders: I64,  # IN   (2, w + 1)
     row_weight: int,
     column_weight: int,
     cell: int,
@@ -92,7 +101,7 @@ def _thumbnail(
     bias: float,
     partial: U16 | U32,  # scratch (W,)
     line: U32,  # scratch (W,) or (W / 2,)
-    prefix: U64,  # scratch (len(line) + 1,)
+    prefix: U64,  # scratch (len(line),)
     means: F64,  # scratch (w,)
     out: U8,  # OUT  (h, w)
 ) -> None:
@@ -102,7 +111,7 @@ def _thumbnail(
             x1,
             y1,
             rows[i],
-            columns,
+            borders,
             row_weight,
             column_weight,
             cell,
@@ -122,7 +131,7 @@ def _shrink_row(
     x1: int,
     y1: int,
     row: I64,  # IN   (4,)
-    columns: I64,  # IN   (w, 4)
+    borders: I64,  # IN   (2, w + 1)
     row_weight: int,
     column_weight: int,
     cell: int,
@@ -130,7 +139,7 @@ def _shrink_row(
     bias: float,
     partial: U16 | U32,  # scratch (W,)
     line: U32,  # scratch (W,) or (W / 2,)
-    prefix: U64,  # scratch (len(line) + 1,)
+    prefix: U64,  # scratch (len(line),)
     means: F64,  # scratch (w,)
     out: U8,  # OUT  (w,)
 ) -> None:
@@ -143,21 +152,36 @@ def _shrink_row(
         _add_weighted(line, plane[y1 + first - 1, x1:x2], before)
     if after:
         _add_weighted(line, plane[y1 + stop, x1:x2], after)
+    _add_columns(line, borders, column_weight, prefix, means)
+    _to_grey(means, cell, gain, bias, out)
+
+
+@kernel
+def _add_columns(
+    line: U32,  # IN   (n,)
+    borders: I64,  # IN   (2, w + 1)
+    weight: int,
+    prefix: U64,  # scratch (n,)
+    sums: F64,  # OUT  (w,)
+) -> None:
+    """Sums over the cells of a line: differences of what stands before their borders."""
     total = np.uint64(0)
-    prefix[0] = 0
     for x in range(len(line)):
+        prefix[x] = total
         total += line[x]
-        prefix[x + 1] = total
-    for j in range(len(columns)):
-        first, stop, before, after = columns[j]
-        weighted = column_weight * np.int64(prefix[stop] - prefix[first])
-        if before:
-            weighted += before * np.int64(line[first - 1])
-        if after:
-            weighted += after * np.int64(line[stop])
-        means[j] = weighted
-    for j in range(len(columns)):
-        out[j] = _grey(means[j] / cell, gain, bias)
+    at, share = borders[0], borders[1]
+    left = weight * np.int64(prefix[at[0]]) + share[0] * np.int64(line[at[0]])
+    for j in range(len(sums)):
+        x = at[j + 1]
+        right = weight * np.int64(prefix[x]) + share[j + 1] * np.int64(line[x])
+        sums[j] = right - left
+        left = right
+
+
+@kernel
+def _to_grey(sums: F64, cell: int, gain: float, bias: float, out: U8) -> None:
+    for j in range(len(sums)):
+        out[j] = _grey(sums[j] / cell, gain, bias)
 
 
 @lru_cache(maxsize=64)

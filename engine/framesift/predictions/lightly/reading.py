@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...cores import count_threads
 from ...errors import SourceError, UsageError
-from ...machine import count_threads
 from ...progress import Progress, ProgressCallback, silent
 from ..objects import Fault, TaskPredictions, join
 from .names import prediction_path

@@ -1,0 +1,44 @@
+"""How far the indexing of sources has come, wherever it is done."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from ..progress import Progress
+from ..sources import Source
+from ..store import SourceRecord
+
+
+class Outcome(Protocol):
+    """How far the indexing of a source has come; at the end, `record` or `reason` is set."""
+
+    source: Source
+    record: SourceRecord | None
+    """Of the source, once it is in the store."""
+    reason: str | None
+    """Why the source was set aside."""
+    reused: bool
+    """The store had it already."""
+    n_done: int
+    """Frames done so far."""
+    n_total: int
+    """Frames there will be; 0 before that is known."""
+
+
+_Outcome = TypeVar("_Outcome", bound=Outcome)
+
+
+def biggest_first(outcomes: Sequence[_Outcome]) -> list[_Outcome]:
+    """In falling order of the size of their files."""
+    return sorted(outcomes, key=lambda outcome: -outcome.source.n_bytes)
+
+
+def progress_of(outcomes: Sequence[Outcome]) -> Progress:
+    """How far all of them have come."""
+    under_way = (o for o in outcomes if o.record is None and o.reason is None and o.n_total)
+    current = next(under_way, None)
+    return Progress(
+        stage="index",
+        done=sum(o.n_done for o in outcomes),
+        total=sum(o.n_total for o in outcomes),
+        source=current.source.name if current else "",
+    )
