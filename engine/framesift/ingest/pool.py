@@ -21,6 +21,7 @@ class Pool:
         self._ready: deque[Task] = deque()
         self._change = threading.Condition()
         self._n_running = 0
+        self._n_idle = 0
         self._error: BaseException | None = None
         self.stopping = threading.Event()
         """Set when the tasks should end early."""
@@ -32,6 +33,17 @@ class Pool:
     def has_roots(self) -> bool:
         """Some roots are still to be begun."""
         return bool(self._roots or self._n_awaited)
+
+    @property
+    def has_idle(self) -> bool:
+        """Some thread waits for a task."""
+        return self._n_idle > 0
+
+    def add(self, task: Task) -> None:
+        """Hand in a task, to be begun before those at hand. To be called by a task."""
+        with self._change:
+            self._ready.appendleft(task)
+            self._change.notify_all()
 
     def offer(self, root: Task) -> None:
         """Hand in one of the roots awaited."""
@@ -90,5 +102,7 @@ class Pool:
                     return self._ready.popleft() if self._ready else self._roots.popleft()
                 if self._n_running == 0 and self._n_awaited == 0:
                     return None
+                self._n_idle += 1
                 self._change.wait()
+                self._n_idle -= 1
             return None

@@ -1,6 +1,8 @@
 """Rows of one source on their way from the threads that measure frames to the store."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +28,8 @@ class Rows:
         self._chunks: dict[int, Chunk] = {}
         self._edges: dict[int, npt.NDArray[np.uint8]] = {}
         self._lock = threading.Lock()
+        self.hand_over: Callable[[Callable[[], None]], bool] = lambda _: False
+        """Has another thread do something, if one is idle; says whether it has."""
 
     def is_stored(self, row: int) -> bool:
         """The row's chunk was stored already, by an earlier run."""
@@ -47,7 +51,7 @@ class Rows:
             whole = chunk.n_filled == len(chunk.flags)
             if whole:
                 del self._chunks[chunk.number]
-        if whole:
+        if whole and not self.hand_over(partial(self._store, chunk)):
             self._store(chunk)
 
     def _store(self, chunk: Chunk) -> None:

@@ -41,6 +41,7 @@ class VideoJob(SequentialJob):
         self._keyframes = Keyframes()
         self._seam = -1
         self._seam_hashes: set[int] = set()
+        self._get_ready()
         self._probe(self._decoders.get(self, self.source.path, {}))
         self._is_damaged = self.packets.is_damaged
         self._is_suspect = self._is_damaged or self._hides_damage
@@ -63,6 +64,17 @@ class VideoJob(SequentialJob):
         if self.mode == EVEN:
             return self._evenly()
         return self._launch(self._cut())
+
+    def _get_ready(self) -> None:
+        """Let an idle thread open the video meanwhile: it will want to."""
+        assert self.context.pool is not None
+        if self.context.pool.has_idle:
+
+            def ready() -> Iterable[Task]:
+                self._decoders.get(self, self.source.path, {}).any_frame()
+                return []
+
+            self.context.pool.add(self.guard(ready))
 
     # Modes ---------------------------------------------------------------------------------------------------
 
@@ -150,7 +162,23 @@ class VideoJob(SequentialJob):
             batches = _biggest_at_the_end_first(_batches(left), _TAIL * self.context.threads)
         self._n_left = len(batches)
         finish = partial(self._finish, self.packets.pts)
+        self.rows.hand_over = partial(self._hand_over, finish)
         return [self.guard(partial(self._run, self._measure_segment, batch, finish)) for batch in batches]
+
+    def _hand_over(self, then: Callable[[], Iterable[Task]], store: Callable[[], None]) -> bool:
+        """Let an idle thread store a chunk; what follows the last segment waits for it."""
+        assert self.context.pool is not None
+        if not self.context.pool.has_idle:
+            return False
+
+        def stored() -> Iterable[Task]:
+            store()
+            return self._end(then)
+
+        with self._lock:
+            self._n_left += 1
+        self.context.pool.add(self.guard(stored))
+        return True
 
     def _is_stored(self, part: Part) -> bool:
         stored = self.rows.is_stored
@@ -184,6 +212,9 @@ class VideoJob(SequentialJob):
                     work(self._decoders.get(self, self.source.path, self.shortcuts), part)
         except SegmentMismatchError as e:
             self._mismatch = str(e)
+        return self._end(then)
+
+    def _end(self, then: Callable[[], Iterable[Task]]) -> Iterable[Task]:
         with self._lock:
             self._n_left -= 1
             last = self._n_left == 0
