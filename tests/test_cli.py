@@ -584,6 +584,16 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="of POSIX shells")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams_are_no_error(clip: Path, closed: str, tmp_path: Path) -> None:
+    words = command("index", clip, "--store", tmp_path / "store")
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Traceback" not in done.stderr
+    assert len(list((tmp_path / "store" / "commits").iterdir())) == 1
+
+
 # Starting up ------------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,9 @@ def main() -> None:
     gc.set_threshold(200_000)  # imports make much, and nothing of it is garbage
     # Else its idle threads, one a core, spin for a tenth of a second while they are wanted for decoding.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
+    # Whoever closes them wants to see nothing; Python has None in their place.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     arguments = sys.argv[1:]
     if arguments[:1] and arguments[0] in _DECODING and _WITHOUT_WORKER.isdisjoint(arguments):
         from framesift.ingest import process
@@ -51,18 +54,8 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
-    import typer  # late: the worker is not to wait for it
-
-    from .app import app
-
-    # Not ``app()``: Typer would take interrupts and broken pipes for itself, and end them in other codes.
     try:
-        command = typer.main.get_command(app)
-        with command.make_context("framesift", arguments or ["--help"]) as context:
-            result = command.invoke(context)
-        return result if isinstance(result, int) else 0
-    except typer.Exit as e:
-        return e.exit_code
+        return _run(arguments)
     except KeyboardInterrupt as e:
         if "framesift" in sys.modules:
             _say("stopped; with --store, the same command goes on from here")
@@ -75,6 +68,21 @@ def run(arguments: list[str]) -> int:
         return 7
     except Exception as e:
         return _report(e)
+
+
+def _run(arguments: list[str]) -> int:
+    import typer  # late: the worker is not to wait for it
+
+    from .app import app
+
+    # Not ``app()``: Typer would take interrupts and broken pipes for itself, and end them in other codes.
+    try:
+        command = typer.main.get_command(app)
+        with command.make_context("framesift", arguments or ["--help"]) as context:
+            result = command.invoke(context)
+    except typer.Exit as e:
+        return e.exit_code
+    return result if isinstance(result, int) else 0
 
 
 def _report(error: Exception) -> int:

@@ -163,7 +163,8 @@ def index(
         Decoder threads; all cores by default.
     isolate
         Decode in a process of its own, which a file may crash or hang: that file is then set aside and the rest
-        goes on. By default where there are several sources. It costs the start of a process.
+        goes on. By default where there are several sources; the command line has one at hand, on Linux and more
+        than one core, and always uses it. Elsewhere it costs the start of a process.
     timeout_s
         With *isolate*: a source that makes no progress for so many seconds is set aside.
     stream
