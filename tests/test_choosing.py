@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naive_selection as naive
-from framesift.selection.candidates import Candidates, Gap
+from framesift.selection.candidates import Candidates
 from framesift.selection.chooser import Chooser
+from framesift.selection.gaps import Gap
 
 TENTHS = 10
 """Times are tenths of a second: sums of them are not exact in floating point, and must not matter."""

@@ -21,8 +21,8 @@ from framesift.outliers.pca import multi_view_errors, single_view_errors
 from framesift.outliers.scores import score_poses
 from framesift.outliers.thinning import thin
 from framesift.predictions import Labels, Poses
-from framesift.selection.candidates import Gap
 from framesift.selection.chooser import Chooser
+from framesift.selection.gaps import Gap
 from framesift_cli.main import run
 from framesift_kernels import load
 from peers import peer

@@ -18,8 +18,8 @@ from ..machine import load_kernels
 from ..positions import Position, check_order, parse_position
 from ..predictions.labels import Labels
 from ..progress import ProgressCallback, silent
-from ..selection.choice import parse_gap
 from ..selection.excluded import check_excluded
+from ..selection.gaps import parse_gap
 from ..sources import Input, SetAside
 from ..times import resolve
 from .choosing import Outliers, outliers

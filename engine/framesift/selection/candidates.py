@@ -14,15 +14,6 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """The least distance between two frames chosen of one source."""
-
-    value: float
-    unit: str
-    """``"frames"`` or ``"seconds"``."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Candidates:
     """The rows of some sources of an index, and which of them may be chosen."""

@@ -1,10 +1,9 @@
 """Index → selection: the frames worth labelling."""
 
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
 from ..sources import SetAside
-from .candidates import Candidates, Gap, gather, times_s
+from .candidates import Candidates, gather, times_s
 from .chooser import Chooser
 from .chunk import chunk
 from .clusters import kmeans, motion_kmeans
@@ -26,6 +25,7 @@ from .coreset import coreset
 from .coverage import check_order
 from .covers import coverage
 from .excluded import read_excluded
+from .gaps import AUTO, Gap, auto_gap, check_gap, gap_of, parse_gap
 from .random import random
 from .result import SelectedFrame, SelectedSource, Selection
 from .rules import Rules, check_foreground, check_limits, check_shares, how_many
@@ -45,14 +45,6 @@ METHODS: dict[str, Callable[[Task], list[Pick]]] = {
     "motion-kmeans": motion_kmeans,
     "chunk": chunk,
 }
-
-
-AUTO: Literal["auto"] = "auto"
-_KEPT_APART = ("kmeans", "coverage")
-"""Methods of which the automatic gap is part; what the others choose is fixed by their names."""
-_EVEN_GAPS = 8
-"""The automatic gap is an eighth of that between evenly spaced frames: several times one event is not chosen, and where
-things happen often no choice suffers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +164,11 @@ def select(
     check_foreground(foreground, vectors)
     limits = check_limits(n, min_per_source, max_per_source, per_source=per_source)
     check_shares(prefer_sharp, hard)
-    gap = _gap_of(min_gap, method)
+    gap = gap_of(min_gap, method)
     rules = Rules(
         n, method, seed, gap, at_most, keep_duplicates, order, device, limits, foreground, prefer_sharp
     )
-    _check_gap(rules.gap, index)
+    check_gap(rules.gap, index)
     excluded = read_excluded(exclude, index)
     kernels = load_kernels(device)
     features = _Features(
@@ -234,41 +226,6 @@ def check_choice(n: int, method: str, min_gap: str | int | None, seed: int, orde
     check_order(order)
     if min_gap != AUTO:
         parse_gap(min_gap)
-
-
-def parse_gap(text: str | int | None) -> Gap | None:
-    """Read a least distance: an int or digits (frames), or ``0.5s`` (seconds).
-
-    Raises
-    ------
-    UsageError
-        It is neither, or negative.
-    """
-    if text is None:
-        return None
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*s", str(text)):
-        return Gap(float(match[1]), "seconds")
-    if str(text).isdecimal():
-        return Gap(int(text), "frames")
-    raise UsageError(f"min_gap must be frames (15) or seconds (0.5s), got {text!r}")
-
-
-def _auto_gap(index: Index, sources: list[int], n: int) -> Gap:
-    n_frames = sum(index.records[source].stop - index.records[source].start for source in sources)
-    return Gap(n_frames // (_EVEN_GAPS * n), "frames")
-
-
-def _gap_of(text: str | int | None, method: str) -> Gap | Literal["auto"] | None:
-    if text == AUTO or (text is None and method in _KEPT_APART):
-        return AUTO
-    return parse_gap(text)
-
-
-def _check_gap(gap: Gap | Literal["auto"] | None, index: Index) -> None:
-    if isinstance(gap, Gap) and gap.unit == "seconds":
-        for record in index.records:
-            if record.kind != "video":
-                raise UsageError(f"min_gap must be in frames for images, which have no times: {record.uri}")
 
 
 def _empty(index: Index, rules: Rules, per_source: bool, excluded: dict[int, set[int]]) -> Selection:
@@ -420,7 +377,7 @@ def _chooser(
 
     if rules.gap != AUTO:
         return keeping(rules.gap)
-    chooser = keeping(_auto_gap(index, sources, rules.n))
+    chooser = keeping(auto_gap(index, sources, rules.n))
     is_enough = chooser.capacity >= rules.n - len(there) and (chooser.reach >= chooser.least).all()
     return chooser if is_enough else keeping(None)
 

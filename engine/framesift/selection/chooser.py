@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .candidates import I32, I64, Bools, Gap, Placed
+from .candidates import I32, I64, Bools, Placed
+from .gaps import Gap
 
 _NEVER = 1e300
 """What a swap costs that is not allowed."""

@@ -13,9 +13,10 @@ from ..errors import UsageError
 from ..features.matrix import Readable, as_matrix
 from ..features.vectors import in_calls
 from ..machine import load_kernels
-from .candidates import Gap, Line
+from .candidates import Line
 from .chooser import Chooser, Spaced
 from .costs import Costs, power
+from .gaps import Gap
 from .kcenter import as_indices
 
 Bools = npt.NDArray[np.bool_]

@@ -7,8 +7,9 @@ import numpy as np
 
 from ..errors import NotEnoughFramesError, UsageError
 from ..features.framewise import are_thumbnails
-from .candidates import Candidates, Gap
+from .candidates import Candidates
 from .chooser import Chooser, Limits
+from .gaps import Gap
 
 
 @dataclass(frozen=True, slots=True)
