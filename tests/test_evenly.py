@@ -13,10 +13,14 @@ from PIL import Image
 import naive_selection as naive
 from clips import CLIPS, Clip, corrupt, make_clip, painted, painted_number
 from framesift.errors import NotEnoughFramesError
+from framesift.export.exporting import export
+from framesift.ingest.kept import Kept
 from framesift.ingest.options import Even
+from framesift.ingest.pictures import VideoPictures
 from framesift.ingest.window import even_frames
 from framesift.pipeline import extract
 from framesift.selection.result import Selection
+from framesift.store import Store
 from framesift.video.decode import Decoder
 
 KINDS = [
@@ -43,8 +47,8 @@ KINDS = [
     "av1",
     "ffv1",
 ]
-IN_FULL = {"h264_intra_refresh", "h264_avi", "ffv1", "vp9_alt_ref"}
-"""Kinds that must be decoded in full: nothing less tells which frame is which, or whole; or is much less."""
+IN_FULL = {"h264_intra_refresh", "h264_avi"}
+"""Kinds that must be decoded in full: nothing less tells which frame is which, or whole."""
 LOSSLESS = {"preset": "ultrafast", "qp": "0", "x264-params": "scenecut=0"}
 """Of pictures that are equal it makes frames that are equal."""
 
@@ -149,7 +153,7 @@ def test_each_source_by_itself_but_not_all_together(tmp_path: Path) -> None:
     CLIPS["ffv1"].make(given / "c.mkv")
     each = chosen(given, 2, tmp_path, per_source=True)
     assert [each.indices(source) for source in range(3)] == [[15, 45], [7, 22], [7, 22]]
-    assert [source.decoded for source in each.sources] == ["even", "even", "exact"]
+    assert [source.decoded for source in each.sources] == ["even", "even", "even"]
     assert chosen(given, 3, tmp_path).stats["frames_decoded"] == 120
 
 
@@ -194,7 +198,7 @@ def test_few_packets_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_where_most_is_needed_all_is_decoded(tmp_path: Path) -> None:
     path = CLIPS["h264_b_frames"].make(tmp_path / "clip.mp4")
-    found = chosen(path, 10, tmp_path)
+    found = chosen(path, 50, tmp_path)
     assert (found.stats["frames_decoded"], found.sources[0].decoded) == (60, "exact")
 
 
@@ -205,6 +209,50 @@ def test_a_keyframe_that_gives_another_picture_is_found_out(
     hashes = iter(range(1000))
     monkeypatch.setattr("framesift.ingest.video.content_hash", lambda *_: next(hashes))
     assert chosen(path, 2, tmp_path).sources[0].decoded == "exact"
+
+
+# Pictures that are kept ---------------------------------------------------------------------------------------------
+
+
+def pictures(folder: Path, selection: Selection) -> list[bytes]:
+    return [(folder / "out" / str(frame.file)).read_bytes() for frame in selection.frames]
+
+
+@pytest.mark.parametrize(
+    "kind", ["h264_b_frames", "h264_rotated_90", "h264_10_bit", "h264_avi", "vp9_alt_ref"]
+)
+@pytest.mark.parametrize("isolate", [False, True])
+def test_pictures_are_decoded_once(
+    kind: str, isolate: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = CLIPS[kind].make(tmp_path / f"clip{CLIPS[kind].suffix}")
+    again = export(chosen(path, 4, tmp_path), tmp_path / "again" / "out")
+    assert len(again) == 4
+    monkeypatch.setattr(VideoPictures, "write", lambda *_: pytest.fail("decoded again"))
+    found = chosen([path], 4, tmp_path / "once", isolate=isolate)
+    assert pictures(tmp_path / "once", found) == [file.read_bytes() for file in again]
+
+
+def test_what_is_not_kept_is_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames around those chosen, too large ones, and those that stand in for black ones."""
+    path = film(tmp_path / "clip.mp4", [0, 1, 2, 3, 4, 5, 6, -1, 8, 9, 10, 11, 12, 13, 14, 15])
+    found = chosen(path, 2, tmp_path, layout="lightning-pose")
+    assert found.indices() == [4, 12]
+    assert len(list((tmp_path / "out").rglob("*.png"))) >= 10
+    whole = chosen(path, 2, tmp_path / "whole", store=tmp_path / "store", layout="lightning-pose")
+    assert pictures(tmp_path, found) == pictures(tmp_path / "whole", whole)
+    monkeypatch.setattr("framesift.ingest.kept._MAX_BYTES", 2 * 64 * 96 * 3 - 1)
+    monkeypatch.setattr(Kept, "put", lambda *_: pytest.fail("kept"))
+    assert pictures(tmp_path / "large", chosen(path, 2, tmp_path / "large", layout="lightning-pose"))
+
+
+def test_frames_that_are_numbered_anew_are_kept_anew(tmp_path: Path) -> None:
+    kept = Kept(Store(tmp_path / "store"), "a")
+    kept.put(3, np.ones((2, 2, 3), np.uint8))
+    assert 3 in kept
+    np.testing.assert_array_equal(kept.get(3), 1)
+    kept.clear()
+    assert 3 not in kept
 
 
 @given(st.integers(1, 40), st.integers(0, 5), st.integers(0, 9), st.integers(1, 60), st.integers(1, 4))

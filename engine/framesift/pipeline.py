@@ -199,7 +199,7 @@ def extract(
             progress=progress,
         )
 
-    is_alone = per_source or (isinstance(inputs, str | os.PathLike) and os.path.isfile(inputs))
+    is_alone = per_source or _is_file(inputs)
     is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
     needs_all = store is not None or color or report or bool(exclude) or foreground or prefer_sharp
     needs_all = needs_all or predictions is not None or not are_thumbnails(vectors)
@@ -222,3 +222,10 @@ def extract(
         )
     selection.index = None
     return selection
+
+
+def _is_file(inputs: Input | Iterable[Input]) -> bool:
+    """They are one file."""
+    if isinstance(inputs, list | tuple) and len(inputs) == 1:
+        inputs = inputs[0]
+    return isinstance(inputs, str | os.PathLike) and os.path.isfile(inputs)

@@ -18,7 +18,16 @@ from framesift_kernels import Kernels
 from ..cores import count_threads
 from ..errors import NothingUsableError, SourceError, UsageError
 from ..files import disk_errors, write_atomically, write_json
-from ..ingest.pictures import Timeline, VideoPictures, open_source, read_timeline, split, write_images
+from ..ingest.kept import Kept
+from ..ingest.pictures import (
+    Sink,
+    Timeline,
+    VideoPictures,
+    open_source,
+    read_timeline,
+    split,
+    write_images,
+)
 from ..ingest.pool import Pool, Task
 from ..machine import load_kernels, peak_rss_bytes
 from ..positions import Crop, parse_crop
@@ -256,11 +265,25 @@ class _Export:
                 self.threads,
                 selected.shortcuts,
             )
-            groups = split(videos.timeline, frames)
+            kept = self._kept(at)
+            there = [] if kept is None else [frame for frame in frames if frame in kept]
+            groups = split(videos.timeline, sorted(set(frames).difference(there)))
         except SourceError as e:
             self._set_aside(selected, e)
             return []
-        return [partial(self._group, selected, videos, *group, sink) for group in groups]
+        tasks: list[Task] = [partial(self._group, selected, videos, *group, sink) for group in groups]
+        return tasks + [partial(self._take, kept, frame, sink) for frame in there if kept]
+
+    def _kept(self, at: int) -> Kept | None:
+        """The pictures of a source that were kept when it was indexed."""
+        index = self.selection.index
+        if index is None or not index.store.temporary or not index.store.path.exists():
+            return None
+        return Kept(index.store, self.selection.sources[at].id)
+
+    def _take(self, kept: Kept, frame: int, sink: Sink) -> Iterable[Task]:
+        sink(frame, Image.fromarray(kept.get(frame)))
+        return []
 
     def _group(
         self,

@@ -27,6 +27,7 @@ from ..video.planes import Converter
 from ..video.segment import Segment
 from .decoders import Decoders
 from .images import UNREADABLE, image_hash, open_image, open_images
+from .kept import rgb_of
 
 Sink = Callable[[int, Any], None]
 """Takes a frame index and its picture."""
@@ -50,9 +51,7 @@ class Recorded(Protocol):
 
 def picture(frame: VideoFrame, converter: Converter) -> Image.Image:
     """A decoded frame as an RGB picture, turned as it is shown."""
-    rgb = converter.rgb(frame).to_ndarray()
-    turns = round(frame.rotation / 90) % 4
-    return Image.fromarray(np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb)
+    return Image.fromarray(rgb_of(frame, converter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def read_timeline(path: Path | Remote) -> Timeline:
 def split(timeline: Timeline, frames: list[int]) -> list[tuple[Segment | None, list[int]]]:
     """Group *frames* by the segment from which they are decoded; None: in one go from the beginning."""
     if not timeline.segments:
-        return [(None, frames)]
+        return [(None, frames)] if frames else []
     starts = [segment.start for segment in timeline.segments]
     at = np.searchsorted(starts, frames, side="right") - 1
     groups: dict[int, list[int]] = {}

@@ -24,6 +24,7 @@ from ..video.planes import Converter
 from ..video.references import reference_reader
 from .decoders import Decoders
 from .job import Job
+from .kept import Kept, frames_to_keep, rgb_of
 from .modes import Frames, row_of, wanted
 from .pool import Task
 from .rows import Cursor, Rows
@@ -118,6 +119,9 @@ class SequentialJob(Job):
         else:
             self.frames = self.window if self._given is None else wanted(self._given, self.window)
         self.n_total, self.n_done = len(self.frames), 0
+        self._pictures = Kept(self.context.store, self.source.id)
+        self._pictures.clear()
+        self._to_keep = frames_to_keep(self.context.options, self.window, self.view)
         writer = SourceWriter(
             self.context.store,
             self.source.id,
@@ -155,6 +159,8 @@ class SequentialJob(Job):
         if chunk.chroma is not None:
             meter.chroma(frame, chunk.chroma[at])
         chunk.flags[at] = flags_of(frame) | Flag.DAMAGED * (frame.pts in self._hidden)
+        if index in self._to_keep:
+            self._pictures.put(index, rgb_of(frame, Converter()))
         self.n_done += 1
 
     def _whole(self) -> Iterable[Task]:

@@ -22,7 +22,7 @@ _MIN_SEGMENT_FRAMES = 48
 """A seek and a drained decoder cost about a frame or two."""
 _WORST_BALANCE = 1.2
 """Longest thread over an equal share of the whole video, above which frame threads beat segments."""
-_MOST_SHARE = 0.5
+_MOST_SHARE = 0.9
 """Of a video, that may be decoded for evenly spaced frames; above it all of it is, which says more."""
 _FRAMES_A_TASK = 48
 """Of ``keyframes``, whose parts are short."""

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from .. import F32, U32, U64, Rows
-from ._compile import cgutils, intrinsic, kernel, types
+from .. import F32, I64, U32, U64, Rows
+from ._compile import cgutils, intrinsic, kernel, native, types
 from ._rows import distances, fetch
 from ._vector import ROWS, VECTORS, WIDTH, _Block, count_trailing_zeros, to_float
 
@@ -14,7 +14,7 @@ _PACKED_ELEMENTS = 2**17
 """Of the rows of y that are compared at a time: half a megabyte as float32, which the second cache holds."""
 
 
-@kernel
+@native
 def lower_keys(
     x: Rows,  # IN  (n, d)
     y: Rows,  # IN  (m, d)
@@ -24,15 +24,15 @@ def lower_keys(
     keys_y: U64,  # INOUT  (m, k) heaps, or (0, k)
     halves_x: F32,  # IN  (n, 2 k) the same memory: of each key its low half, then the squared distance
     halves_y: F32,  # IN  (m, 2 k) or (0, 2 k)
+    everyone: I64,  # IN  (n,) numbers from 0
+    packed: F32,  # scratch  (vectors, d, WIDTH)
+    limits: F32,  # scratch  (vectors WIDTH,), -1
+    block: F32,  # scratch  (ROWS, d), no infinities or NaN
+    values: F32,  # scratch  (ROWS, VECTORS WIDTH)
+    patterns: U32,  # the same memory
 ) -> None:
-    """`nearest` on bits."""
-    n, d = x.shape
-    everyone = np.arange(n)
-    vectors = max(1, _PACKED_ELEMENTS // (max(1, d) * WIDTH) // VECTORS) * VECTORS
-    packed = np.empty((vectors, d, WIDTH), np.float32)
-    limits = np.full(vectors * WIDTH, -1, np.float32)
-    block, values = np.zeros((ROWS, d), np.float32), np.zeros((ROWS, VECTORS * WIDTH), np.float32)
-    patterns = values.view(np.uint32)
+    """`nearest` on bits. The rest is `scratch`."""
+    n, vectors = len(x), len(packed)
     for start in range(0, len(y), vectors * WIDTH):
         held = min(vectors * WIDTH, len(y) - start)
         _pack(y, start, held, packed)
@@ -53,6 +53,20 @@ def lower_keys(
                     if hits:
                         _offer_lanes(keys_y, start + lane, patterns, rows, hits, held - lane, first_x + i)
                         _read_limits(halves_y, start + lane, min(held - lane, width * WIDTH), limits[lane:])
+
+
+def scratch(n: int, d: int) -> tuple[Any, ...]:
+    """What `lower_keys` works in, for n rows of x in d dimensions."""
+    vectors = max(1, _PACKED_ELEMENTS // (max(1, d) * WIDTH) // VECTORS) * VECTORS
+    values = np.zeros((ROWS, VECTORS * WIDTH), np.float32)
+    return (
+        np.arange(n),
+        np.empty((vectors, d, WIDTH), np.float32),
+        np.full(vectors * WIDTH, -1, np.float32),
+        np.zeros((ROWS, d), np.float32),
+        values,
+        values.view(np.uint32),
+    )
 
 
 @kernel

@@ -27,8 +27,8 @@ def nearest(x: Rows, y: Rows, first_x: int, first_y: int, keys_x: U64, keys_y: U
     Distances are chains of FMAs, as in `assign`. So the k lowest keys do not depend on blocks or on their order.
     O(n m d); scratch: half a megabyte.
     """
-    from ._nearest import lower_keys
+    from ._nearest import lower_keys, scratch
     from ._rows import bits
 
     halves_x, halves_y = (keys.view(np.float32) for keys in (keys_x, keys_y))
-    lower_keys(bits(x), bits(y), first_x, first_y, keys_x, keys_y, halves_x, halves_y)
+    lower_keys(bits(x), bits(y), first_x, first_y, keys_x, keys_y, halves_x, halves_y, *scratch(*x.shape))
