@@ -1,14 +1,17 @@
 """`lead` on the row kernel: a tile of rows against the leaders before it, then its rows against each other."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import F32, I32, I64, Rows
-from ._compile import fma, kernel
+from ._compile import fma, kernel, native
 from ._rows import distances, fetch
+from ._rows import scratch as tile_scratch
 from ._vector import ROWS, VECTORS, WIDTH, keep_lowest, lowest
 
 
-@kernel
+@native
 def lead_in_order(
     x: Rows,  # IN  (n, d)
     first: int,
@@ -16,13 +19,16 @@ def lead_in_order(
     sqdist: F32,  # INOUT  (n,)
     labels: I32,  # INOUT  (n,)
     leaders: I64,  # OUT  (n,)
-) -> int:
-    """`lead` on bits."""
+    count: I64,  # OUT  (1,) how many lead
+    everyone: I64,  # IN  (n,) numbers from 0
+    packed: F32,  # scratch  (vectors, d, WIDTH), infinite
+    block: F32,
+    values: F32,
+    best: F32,
+    index: I32,
+) -> None:
+    """`lead` on bits. The rest is `scratch`."""
     n, d = x.shape
-    everyone = np.arange(n)
-    packed = np.full((-(-n // WIDTH), d, WIDTH), np.inf, np.float32)
-    block, values = np.zeros((ROWS, d), np.float32), np.empty((ROWS, VECTORS * WIDTH), np.float32)
-    best, index = np.empty((ROWS, WIDTH), np.float32), np.zeros((ROWS, WIDTH), np.int32)
     found = 0
     for start in range(0, n, ROWS):
         held = fetch(x, everyone, start, block)
@@ -46,7 +52,13 @@ def lead_in_order(
                 for j in range(d):
                     packed[found // WIDTH, j, found % WIDTH] = block[r, j]
                 found += 1
-    return found
+    count[0] = found
+
+
+def scratch(n: int, d: int) -> tuple[Any, ...]:
+    """What `lead_in_order` works in, for n rows in d dimensions."""
+    packed = np.full((-(-n // WIDTH), d, WIDTH), np.inf, np.float32)
+    return np.arange(n), packed, *tile_scratch(d)
 
 
 @kernel

@@ -1,5 +1,7 @@
 """Leaders of groups within a radius."""
 
+import numpy as np
+
 from .. import F32, I32, I64, Rows
 
 
@@ -30,7 +32,9 @@ def lead(x: Rows, first: int, beyond: float, sqdist: F32, labels: I32, leaders: 
     -----
     Distances are chains of FMAs, as in `assign`. O(n l d) for l leaders found; scratch: a float32 copy of the rows.
     """
-    from ._lead import lead_in_order
+    from ._lead import lead_in_order, scratch
     from ._rows import bits
 
-    return int(lead_in_order(bits(x), first, beyond, sqdist, labels, leaders))
+    count = np.zeros(1, np.int64)
+    lead_in_order(bits(x), first, float(beyond), sqdist, labels, leaders, count, *scratch(*x.shape))
+    return int(count[0])
