@@ -403,7 +403,7 @@ _KILLED = """
 import os, signal
 from bench import workers
 workers._LOOK_S = 0.1
-worker, other = workers._Worker(os.getpid), workers._Worker(os.getpid)
+worker, other = workers._Worker([os.getpid]), workers._Worker([os.getpid])
 print(worker.ask("call") and worker.ask("answer"), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
