@@ -6,9 +6,11 @@ are judged in the process that gave them, and to fork with other threads there i
 """
 
 import contextlib
+import hashlib
 import math
 import multiprocessing
 import os
+import pickle
 import resource
 import sys
 import threading
@@ -25,7 +27,7 @@ from .record import OURS, turns
 
 Work = Callable[[], Any]
 Judge = Callable[[Any], dict[str, Any]]
-_Asked = Literal["warm up", "call", "judge", "answer", "stop"] | int
+_Asked = Literal["warm up", "call", "judge", "digest", "answer", "stop"] | int
 """What a worker is asked for; a number says which of its works is called from now on."""
 _MOST_S = 300
 """Seconds after which a call is given up."""
@@ -88,7 +90,8 @@ def calls(
 
     Each has a fresh process from its warm-up to its last call: libraries it imports, threads it starts and memory it
     keeps are its own, and an iteration is not buried under the start of Python. A program that is None is left out;
-    a peer that fails too, with its reason on stderr. *judge* makes figures of the last answer of each.
+    a peer that fails too, with its reason on stderr. *judge* makes figures of the last answer of each, once of answers
+    that are the same.
 
     Raises
     ------
@@ -97,9 +100,12 @@ def calls(
     """
     with _begun({name: [work] for name, work in programs.items() if work}, judge) as workers:
         found = _in_turn(workers, repeats, warm_up, enough_s)
-        for name, made in found.items():
-            if judge:
-                made[0] = replace(made[0], judged=workers[name].ask("judge"))
+        known: dict[bytes, dict[str, Any]] = {}
+        for name, made in found.items() if judge else ():
+            digest = workers[name].ask("digest")
+            if digest not in known:
+                known[digest] = workers[name].ask("judge")
+            made[0] = replace(made[0], judged=known[digest])
     return found
 
 
@@ -234,6 +240,8 @@ def _serve(connection: Connection, works: Sequence[Work], judge: Judge | None, p
                 found, answer = _measure(work.warm_up if little else work)
             elif isinstance(asked, int):
                 found, answer, work = None, None, works[asked]
+            elif asked == "digest":
+                found = hashlib.sha256(pickle.dumps(answer)).digest()
             else:
                 found = judge(answer) if judge and asked == "judge" else answer
         except Exception:
