@@ -75,7 +75,9 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     return raw, [{**row, "/ ours": row["seconds"] / ours} for row in rows]
 
 
-def _commands(path: Path, out: Path, picks: list[int], passed: list[int], threads: int) -> dict[str, list[str]]:
+def _commands(
+    path: Path, out: Path, picks: list[int], passed: list[int], threads: int
+) -> dict[str, list[str]]:
     """What writes *picks* into a folder each of *out*, and *passed* the one that decodes up to the last of them."""
     commands = {
         "framesift export": [sys.executable, "-c", _OURS, str(out / "selection.json")],

@@ -175,8 +175,8 @@ def alternate(
     """Run the commands in turn, each in a fresh process: *repeats* rounds after *warm_up* that do not count.
 
     What has taken *enough_s* seconds in all, or has twice taken the same (`_ALIKE`), is run no more. To warm up, *little*
-    is run where it is given: the same programs on less. A peer that fails (anything but framesift) is left out, with its
-    reason on stderr.
+    is run where it is given: the same programs, or some of them, on less. A peer that fails (anything but framesift) is
+    left out, with its reason on stderr.
     """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     if time.monotonic() > _clock.get().ends_at:  # programs and caches are warm by then
@@ -185,7 +185,9 @@ def alternate(
         for name in list(runs):
             if _is_enough(runs[name], enough_s):
                 continue
-            command = (little if little and turn < 0 else commands)[name]
+            command = (little if little and turn < 0 else commands).get(name)
+            if command is None:
+                continue
             try:
                 run = measure(command(turn) if callable(command) else command)
             except RuntimeError as e:

@@ -44,7 +44,7 @@ def write_page(
     path: Path, found: dict[str, Result], history: dict[str, list[tuple[str, float]]] | None = None
 ) -> None:
     """Write the page: where it stands, then plots and table of each suite, then how it went over commits."""
-    parts = [_head(found), _standing(found)]
+    parts = [_head(found), _METHOD, _standing(found)]
     parts += [_section(run) for run in found.values()]
     if history and any(len(line) > 1 for line in history.values()):
         parts.append(_history(history))
@@ -54,6 +54,17 @@ def write_page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>framesift: benchmarks</title><style>{_STYLE}</style></head><body>\n{body}\n</body></html>\n"
     )
+
+
+_METHOD = """<details><summary>how it is measured</summary><ul>
+<li>Programs are whole, fresh processes: start-up, reading and writing are in their time. Kernels are calls in a process for
+each program. Ours and the peers take turns, after a round that does not count.</li>
+<li>Figures are medians; <code>±</code> is half of the range over the median, and empty for what was run once, because it takes
+long.</li>
+<li>Memory is the sum of the peaks of a program's processes, ours and the peers' alike; what two processes share is counted
+twice. framesift decodes in a second process. Processor time is of all of them.</li>
+<li>A suite has a time; cases that it had none for are named below its table.</li>
+</ul></details>"""
 
 
 def comparisons(found: dict[str, Result], figure: str = "wall_s") -> list[tuple[str, str, str, float]]:

@@ -68,9 +68,7 @@ def _processes(points: Iterable[Point], size: str, little: dict[str, Command]) -
     """What whole processes take at each x; *little* is what they are warmed up on."""
     for number, (x, commands) in enumerate(points):
         warm_up = int(size != "tiny" and number == 0)
-        runs = alternate(
-            commands, _REPEATS[size], warm_up=warm_up, enough_s=_ENOUGH_S[size], little=little
-        )
+        runs = alternate(commands, _REPEATS[size], warm_up=warm_up, enough_s=_ENOUGH_S[size], little=little)
         for program, made in runs.items():
             yield from ({"program": program, "x": x, **asdict(run)} for run in made)
 

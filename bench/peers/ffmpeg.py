@@ -22,7 +22,5 @@ def dump(path: Path, step: int, patterns: Mapping[Path, Sequence[str]]) -> list[
     if program is None:
         return None
     every = ["-vf", f"select=not(mod(n\\,{step}))", "-fps_mode", "passthrough"] if step > 1 else []
-    outputs = [
-        text for pattern, given in patterns.items() for text in ("-an", *every, *given, str(pattern))
-    ]
+    outputs = [text for pattern, given in patterns.items() for text in ("-an", *every, *given, str(pattern))]
     return [program, "-v", "error", "-i", str(path), *outputs]
