@@ -1,8 +1,8 @@
 """Suite ``decode``: indexing beside plain decoding, by whole processes on all cores."""
 
 import os
-from math import inf
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 

@@ -48,7 +48,7 @@ def measure(settings: Settings) -> list[Row]:
 
     Programs are fresh processes; on vectors each has a process of its own for all x of a case.
     """
-    measurements, size = journal(), settings.size
+    measurements = journal()
     families: list[_Family] = [_vectors]
     if settings.device == "cpu":
         families = [_lengths, _videos, _strategies, _vectors]
