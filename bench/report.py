@@ -41,13 +41,16 @@ figure { margin: 1rem 0 } summary { cursor: pointer; color: var(--dim); font-siz
 
 
 def write_page(
-    path: Path, found: dict[str, Result], history: dict[str, list[tuple[str, float]]] | None = None
+    path: Path,
+    found: dict[str, Result],
+    history: dict[str, list[tuple[str, float]]] | None = None,
+    note: str = "",
 ) -> None:
-    """Write the page: where it stands, then plots and table of each suite, then how it went over commits."""
+    """Write the page: where it stands, then plots and table of each suite, then how it went over commits, with a *note*."""
     parts = [_head(found), _METHOD, _standing(found)]
     parts += [_section(run) for run in found.values()]
     if history and any(len(line) > 1 for line in history.values()):
-        parts.append(_history(history))
+        parts.append(_history(history, note))
     body = "\n".join(parts)
     path.write_text(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -255,7 +258,7 @@ def _memory(measurements: list[Row]) -> str:
     return plots.bars({"peak memory, MB": peaks}, ours="") if peaks else ""
 
 
-def _history(history: dict[str, list[tuple[str, float]]]) -> str:
+def _history(history: dict[str, list[tuple[str, float]]], note: str) -> str:
     commits = list(dict.fromkeys(commit for line in history.values() for commit, _ in line))
     kinds: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for what, line in history.items():
@@ -269,6 +272,7 @@ def _history(history: dict[str, list[tuple[str, float]]]) -> str:
         for kind, lines in kinds.items()
     ]
     said = "Ours at each commit over the first, geometric mean of all cases; times are divided by what the peers took, which stand for the machine. Less is better."
+    said += f" {note[:1].upper()}{note[1:]}"
     return f'<h2>Over commits</h2><p class="dim">{said}</p><div class="two">{"".join(drawn)}</div>'
 
 
