@@ -174,7 +174,12 @@ def readable(row: Row) -> Row:
 
 
 _UNITS = {"time": ("s", 1.0), "memory": ("MB", 2.0**20), "size": ("bytes", 1.0)}
-_FIGURES = {"wall": "wall clock", "cpu": "processor time", "peak_rss": "peak memory", "extra_rss": "extra memory"}
+_FIGURES = {
+    "wall": "wall clock",
+    "cpu": "processor time",
+    "peak_rss": "peak memory",
+    "extra_rss": "extra memory",
+}
 
 
 def _digits(unit: str) -> int:

@@ -159,6 +159,8 @@ def _section(run: Result) -> str:
     )
     cut = f'<p class="cut">{html.escape(run.cut)}</p>' if run.cut else ""
     drawn = f"<figure>{figures}</figure>" if figures else ""
+    if 'class="peer"' in figures:
+        what += " In the plots ours is in colour, peers are grey, and shorter is better."
     return f'<h2>{run.suite}</h2><p class="dim">{what}</p>{drawn}{table}{cut}{noted}'
 
 
@@ -267,7 +269,12 @@ def _history(history: dict[str, list[tuple[str, float]]], note: str) -> str:
             kinds.setdefault(kind, {})[suite] = [(commits.index(commit), value) for commit, value in line]
     drawn = [
         plots.curves(
-            lines, x_title="commit", y_title=f"{kind}, over the first commit", log=False, labels=commits
+            lines,
+            x_title="commit",
+            y_title=f"{kind}, over the first commit",
+            log=False,
+            labels=commits,
+            one=True,
         )
         for kind, lines in kinds.items()
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import clips, ours
 from .record import alternate
-from .results import Settings, by, middle_of
+from .results import Settings, by, middle_of, spread_of
 
 _REPEATS = {"tiny": 1, "small": 7, "full": 25}
 
@@ -47,7 +47,7 @@ def rows(measurements: list[Row]) -> list[Row]:
         {
             "command": command,
             "ms": 1000 * middle_of(found, "wall_s"),
-            "±": 500 * (max(r["wall_s"] for r in found) - min(r["wall_s"] for r in found)),
+            "±": f"{100 * noise:.0f} %" if (noise := spread_of(found, "wall_s")) == noise else "",
             "cpu ms": 1000 * middle_of(found, "cpu_s"),
             "peak MB": middle_of(found, "peak_rss_bytes") / 2**20,
             "processes": round(middle_of(found, "n_processes")) if "n_processes" in found[0] else "",
