@@ -119,7 +119,8 @@ def _page(path: Path, found: dict[str, Result], runs: list[Result]) -> Path:
     from .report import write_page
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_page(path, found, compare.history(runs))
+    note = compare.MEMORY_CHANGED if compare.is_memory_changed(runs) else ""
+    write_page(path, found, compare.history(runs), note)
     return path
 
 
@@ -167,7 +168,8 @@ def _compare(given: list[str]) -> None:
         print()
         return
     changed = [row for row in rows if row["verdict"] not in ("same", "within the noise")]
-    print(table(rows if options.all else changed) if rows else "nothing is in both")
+    shown = [compare.readable(row) for row in (rows if options.all else changed)]
+    print(table(shown) if rows else "nothing is in both")
     quiet = sum(row["verdict"] == "within the noise" for row in rows)
     same = sum(row["verdict"] == "same" for row in rows)
     print(f"\n{len(changed)} changed, {quiet} within the noise, {same} the same.")
@@ -182,6 +184,8 @@ def _history(given: list[str]) -> None:
     runs = [run for path in options.results for run in read(path)]
     over = compare.history(runs)
     print(table([{"what": what, **dict(values)} for what, values in over.items()]))
+    if compare.is_memory_changed(runs):
+        print(f"\n{compare.MEMORY_CHANGED}")
     print(_page(options.html, latest(runs), runs), file=sys.stderr)
 
 

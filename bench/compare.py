@@ -18,9 +18,9 @@ _BETTER = {"time": "faster", "memory": "smaller", "size": "smaller", "quality": 
 def compare(a: dict[str, Result], b: dict[str, Result]) -> list[Row]:
     """A row for each figure of ours in both: medians, B over A, noise and verdict; of suites with the same settings.
 
-    Times are divided by what the peers' took in B over A: they did not change, so that is the machine (its load, its
-    clock). The noise is the largest of the spread within A, that within B and, for times, how far the peers are apart
-    in this.
+    Times are divided by what the peers' took in B over A, wall clock by wall clock and processor time by processor time:
+    they did not change, so that is the machine (its load, its clock). The noise is the largest of the spread within A,
+    that within B and, for times, how far the peers are apart in this.
     """
     rows = []
     for suite in a:
@@ -32,14 +32,14 @@ def compare(a: dict[str, Result], b: dict[str, Result]) -> list[Row]:
 
 def _suite(suite: str, a: Result, b: Result) -> list[Row]:
     before, after = series(a.measurements), series(b.measurements)
-    drift, apart = machine_drift(before, after)
     rows = []
     for (key, name), values in before.items():
         others = after.get((key, name))
         if is_peer(key) or others is None or not median(values) or not median(others):
             continue
         what = kind(name)
-        ratio = median(others) / median(values) / (drift if what == "time" else 1)
+        drift, apart = machine_drift(before, after, name) if what == "time" else (1.0, 0.0)
+        ratio = median(others) / median(values) / drift
         noise = _noise(what, values, others, apart)
         rows.append(
             {
@@ -71,12 +71,15 @@ def _verdict(what: str, ratio: float, noise: float) -> str:
     return _WORSE[what] if ratio > 1 else _BETTER[what]
 
 
-def machine_drift(before: dict[Any, list[float]], after: dict[Any, list[float]]) -> tuple[float, float]:
-    """How much longer the peers took, and how far apart they are in that (standard deviation of the logarithm)."""
+def machine_drift(
+    before: dict[Any, list[float]], after: dict[Any, list[float]], name: str = "wall_s"
+) -> tuple[float, float]:
+    """How much longer the peers took by one figure, and how far apart they are in that (standard deviation of the
+    logarithm)."""
     logs = [
         math.log(median(after[at]) / median(values))
         for at, values in before.items()
-        if is_peer(at[0]) and at[1] == "wall_s" and at in after and median(values) and median(after[at])
+        if is_peer(at[0]) and at[1] == name and at in after and median(values) and median(after[at])
     ]
     return (math.exp(median(logs)), pstdev(logs)) if logs else (1.0, 0.0)
 
@@ -98,17 +101,39 @@ def notes(a: dict[str, Result], b: dict[str, Result]) -> list[str]:
         ]
         if any(first["machine"][name] != second["machine"][name] for name in ("cpu", "cores")):
             said.append(f"{suite}: measured on different machines; only ratios to peers mean something.")
-        drift, apart = machine_drift(series(a[suite].measurements), series(b[suite].measurements))
-        if drift != 1:
-            said.append(
-                f"{suite}: the peers took {drift:.2f}x as long (±{100 * apart:.0f} %); taken out of B / A."
-            )
+        before, after = series(a[suite].measurements), series(b[suite].measurements)
+        for name, what in (("wall_s", "as long"), ("cpu_s", "the processor time")):
+            drift, apart = machine_drift(before, after, name)
+            if drift != 1:
+                said.append(
+                    f"{suite}: the peers took {drift:.2f}x {what} (±{100 * apart:.0f} %); taken out of B / A."
+                )
+        said += [f"{suite}: {MEMORY_CHANGED}"] * (_is_of_all(a[suite]) != _is_of_all(b[suite]))
     missing = sorted(set(a) ^ set(b))
     return [*said, *([f"only in one of the two: {', '.join(missing)}."] if missing else [])]
 
 
+MEMORY_CHANGED = (
+    "memory is that of the largest process in some results, and in others that of all processes of a program."
+)
+
+
+def _is_of_all(run: Result) -> bool:
+    """Whether peaks are sums over the processes of a program, as they are since these are counted; or there are none."""
+    return all("n_processes" in row for row in run.measurements if "peak_rss_bytes" in row)
+
+
+def is_memory_changed(runs: list[Result]) -> bool:
+    """Whether peaks of memory are of the largest process in some of the runs, and of all processes in others."""
+    given = [run for run in runs if any("peak_rss_bytes" in row for row in run.measurements)]
+    return len({_is_of_all(run) for run in given}) > 1
+
+
 def history(runs: list[Result]) -> dict[str, list[tuple[str, float]]]:
-    """Of each suite and kind of figure: (commit, geometric mean of the figures over those of the first commit)."""
+    """Of each suite and kind of figure: (commit, geometric mean of the figures over those of the first commit).
+
+    Of each commit the last run of a suite, of those with the settings of the very last one.
+    """
     found: dict[str, list[tuple[str, float]]] = {}
     ordered = sorted(runs, key=lambda run: (run.header["machine"].get("commit_time", ""), run.header["at"]))
     for suite in dict.fromkeys(run.suite for run in ordered):
@@ -123,15 +148,39 @@ def history(runs: list[Result]) -> dict[str, list[tuple[str, float]]]:
 
 
 def _against(base: dict[Any, list[float]], now: dict[Any, list[float]]) -> dict[str, float]:
-    drift, _ = machine_drift(base, now)
     ratios: dict[str, list[float]] = {}
     for (key, name), values in base.items():
         if not is_peer(key) and (key, name) in now and median(values):
             ratio = median(now[key, name]) / median(values)
-            ratios.setdefault(kind(name), []).append(ratio / drift if kind(name) == "time" else ratio)
+            drift = machine_drift(base, now, name)[0] if kind(name) == "time" else 1.0
+            what = "processor time" if name == "cpu_s" else kind(name)
+            ratios.setdefault(what, []).append(ratio / drift)
     return {what: geometric_mean(values) for what, values in ratios.items()}
 
 
 def label(key: Key) -> str:
     """What was measured, in a few words."""
     return ", ".join(str(value) for _, value in key)
+
+
+def readable(row: Row) -> Row:
+    """A row of `compare` with its figure in units: MB, bytes, ms or s."""
+    unit, divisor = _UNITS.get(kind(row["figure"]), ("", 1.0))
+    if unit == "s" and max(row["A"], row["B"]) < 1:
+        unit, divisor = "ms", 1e-3
+    figure = row["figure"].removesuffix("_bytes").removesuffix("_s")
+    shown = {name: f"{row[name] / divisor:,.{_digits(unit)}f}" for name in ("A", "B")}
+    return {**row, "figure": f"{_FIGURES.get(figure, figure)}, {unit}" if unit else figure, **shown}
+
+
+_UNITS = {"time": ("s", 1.0), "memory": ("MB", 2.0**20), "size": ("bytes", 1.0)}
+_FIGURES = {
+    "wall": "wall clock",
+    "cpu": "processor time",
+    "peak_rss": "peak memory",
+    "extra_rss": "extra memory",
+}
+
+
+def _digits(unit: str) -> int:
+    return {"bytes": 0, "MB": 1, "ms": 1}.get(unit, 2)

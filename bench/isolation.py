@@ -15,10 +15,11 @@ from typing import Any
 
 from . import clips, ours
 from .record import alternate, middle
+from .results import spread
 
-_SIZES = {"tiny": (320, 180, 60, 1), "small": (1280, 720, 300, 2), "full": (1920, 1080, 1800, 10)}
+_SIZES = {"tiny": (320, 180, 60, 1), "small": (1280, 720, 300, 1), "full": (1920, 1080, 1800, 10)}
 """Width, height, frames, and how often they are repeated."""
-_REPEATS = {"tiny": 1, "small": 2, "full": 5}
+_REPEATS = {"tiny": 1, "small": 3, "full": 5}
 
 Row = dict[str, Any]
 
@@ -26,7 +27,10 @@ Row = dict[str, Any]
 def run(size: str) -> tuple[list[Row], list[Row]]:
     """Raw measurements, and a row a way to read two videos: whole processes, isolated and not, run in turn.
 
-    ``more wall %`` and ``more cpu %`` are the cost of isolation; a worker is started once a run, whatever its length.
+    ``isolated`` is as the command line does it: a worker is begun while the command is read, once a run, whatever its
+    length; else ``--no-isolate``. ``more wall %`` and ``more cpu %`` are the cost of isolation, and ``±`` half of the
+    range of the isolated runs over their median. Memory is that of all processes together, what they share counted
+    twice.
     """
     width, height, n_frames, times = _SIZES[size]
     clip = clips.repeated(clips.noisy(width, height, n_frames), times)
@@ -42,7 +46,8 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
             for way, inputs in given.items()
             for isolate in ("--no-isolate", "--isolate")
         }
-        runs = alternate(commands, _REPEATS[size])
+        little = {name: ours.index(clips.noisy(64, 64, 1), 1) for name in commands}
+        runs = alternate(commands, _REPEATS[size], little=little)
     raw = [{"way": name, **asdict(r)} for name, found in runs.items() for r in found]
     rows = []
     for way in given:
@@ -54,6 +59,11 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
             name = what.removesuffix("_s")
             row |= {f"{name} s": without, f"isolated {name} s": with_it}
             row[f"more {name} %"] = 100 * (with_it / without - 1)
+            if what == "wall_s":
+                noise = spread([run.wall_s for run in runs[f"{way} --isolate"]])
+                row["±"] = f"{100 * noise:.0f} %" if noise == noise else ""
+        for isolate, name in (("--no-isolate", "peak MB"), ("--isolate", "isolated peak MB")):
+            row[name] = middle(runs[f"{way} {isolate}"], "peak_rss_bytes") / 2**20
         rows.append(row)
     return raw, rows
 

@@ -32,7 +32,7 @@ __all__ = ["measure", "rows", "vectors"]
 
 Row = dict[str, Any]
 _PICKS = {"tiny": (2000, 16, 50), "small": (100_000, 128, 1000), "full": (100_000, 128, 1000)}
-_BLOCKS = {"tiny": (4000, 16, 40), "small": (1_000_000, 256, 400), "full": (1_000_000, 256, 400)}
+_BLOCKS = {"tiny": (4000, 16, 40), "small": (300_000, 256, 400), "full": (1_000_000, 256, 400)}
 _BLOCK_KINDS = {"tiny": ("clustered",), "small": ("drift",), "full": ("uniform", "clustered", "drift")}
 """Of rows on disk: small is the kind that needs most passes."""
 _FACILITIES = {"tiny": (300, 16, 10), "small": (3000, 128, 50), "full": (20_000, 128, 200)}

@@ -14,7 +14,7 @@ from .workers import Given, apart
 if TYPE_CHECKING:
     from .cases import Bench
 
-_SHAPE = {"tiny": (5, 90, 160), "small": (100, 1080, 1920), "full": (100, 1080, 1920)}
+_SHAPE = {"tiny": (5, 90, 160), "small": (40, 1080, 1920), "full": (100, 1080, 1920)}
 _LITTLE = 2
 """Masks that a peer is warmed up on."""
 _KINDS = (("blobs", blobs), ("speckle", speckle))

@@ -15,10 +15,23 @@ sys.argv = ["framesift", "index", "--quiet", "--store", *sys.argv[1:]]
 from framesift_cli.main import main
 main()
 """
-# What measures a frame does nothing: what is left is decoding the same segments, start-up and an empty store.
+# What measures a frame does nothing: what is left is decoding the same segments, start-up and an empty store. The module
+# is changed when it is imported, which is in the process that decodes: imported here, it would be in its parent's way.
 _UNTOUCHED = """
-from framesift.measure import Meter
-Meter.measure = lambda self, frame, thumbnail: (0.0, 0)
+import importlib.util
+class Untouched:
+    def find_spec(name, *_):
+        if name != "framesift.measure":
+            return None
+        sys.meta_path.remove(Untouched)
+        spec = importlib.util.find_spec(name)
+        execute = spec.loader.exec_module
+        def changed(module):
+            execute(module)
+            module.Meter.measure = lambda self, frame, thumbnail: (0.0, 0)
+        spec.loader.exec_module = changed
+        return spec
+sys.meta_path.insert(0, Untouched)
 """
 
 

@@ -10,6 +10,7 @@ _LINE = 20
 _CHAR = 6.6
 """Width of a character of the labels, in pixels, about."""
 _SERIES = 8
+_FEW = 6
 
 Point = tuple[float, float]
 
@@ -151,14 +152,20 @@ def curves(
     y_title: str,
     log: bool = True,
     labels: Sequence[str] = (),
+    one: bool = False,
     width: int = 430,
 ) -> str:
-    """Lines with their points, and a legend; *labels* name the places on the x axis instead of numbers."""
+    """Lines with their points, and a legend; *labels* name the places on the x axis instead of numbers.
+
+    With *one* a line is drawn at 1, and what is less than a tenth from it looks like little.
+    """
     height, left, foot = 250, 58, 200
     points = [point for line in lines.values() for point in line]
     x = scale([p[0] for p in points], left, width - 14, log=log and not labels)
-    y = scale([p[1] for p in points], foot, 26, log=log)
+    y = scale([*(p[1] for p in points), *([0.9, 1.1] if one else [])], foot, 26, log=log)
     parts = [_text(8, 14, y_title, "start", "dim")]
+    if one:
+        parts.append(_line(left, y(1), width - 14, y(1), "one"))
     for tick in y.ticks():
         parts += [
             _line(left, y(tick), width - 14, y(tick), "grid"),
@@ -167,7 +174,8 @@ def curves(
     for number, label in enumerate(labels):
         if number % max(1, len(labels) // 8) == 0:
             parts.append(_text(x(number), foot + 16, label[:7], "middle", "dim"))
-    for tick in [] if labels else x.ticks():
+    places = sorted({p[0] for p in points})  # those measured say more than round ones, if they are few
+    for tick in [] if labels else places if len(places) <= _FEW else x.ticks():
         parts += [
             _line(x(tick), foot, x(tick), foot + 4, "grid"),
             _text(x(tick), foot + 16, short(tick), "middle", "dim"),

@@ -37,11 +37,15 @@ _PEERS = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one process took."""
+    """What one program took, with the processes that it began (how they are found: `launcher`)."""
 
     wall_s: float
     cpu_s: float
+    """Of all processes that were waited for."""
     peak_rss_bytes: int
+    """Sum of the peaks of its processes; what two of them share is counted twice."""
+    n_processes: int = 1
+    """How many there were that lived for some hundredths of a second."""
 
 
 def measure(command: Sequence[str], env: dict[str, str] | None = None, most_s: float = 300) -> Run:
@@ -64,7 +68,7 @@ def measure(command: Sequence[str], env: dict[str, str] | None = None, most_s: f
         raise RuntimeError(
             f"{' '.join(command)} failed with {found['returncode']}:\n{found['output'][-2000:]}"
         )
-    return Run(found["wall_s"], found["cpu_s"], found["peak_rss_bytes"])
+    return Run(found["wall_s"], found["cpu_s"], found["peak_rss_bytes"], found["n_processes"])
 
 
 @cache
@@ -160,17 +164,30 @@ def turns(repeats: int, warm_up: int = 1) -> Iterator[int]:
         yield turn
 
 
-def alternate(commands: Mapping[str, Command], repeats: int, *, warm_up: int = 1) -> dict[str, list[Run]]:
+def alternate(
+    commands: Mapping[str, Command],
+    repeats: int,
+    *,
+    warm_up: int = 1,
+    enough_s: float = inf,
+    little: Mapping[str, Command] | None = None,
+) -> dict[str, list[Run]]:
     """Run the commands in turn, each in a fresh process: *repeats* rounds after *warm_up* that do not count.
 
-    A peer that fails (anything but framesift) is left out, with its reason on stderr.
+    What has taken *enough_s* seconds in all, or has twice taken the same (`_ALIKE`), is run no more. To warm up, *little*
+    is run where it is given: the same programs, or some of them, on less. A peer that fails (anything but framesift) is
+    left out, with its reason on stderr.
     """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     if time.monotonic() > _clock.get().ends_at:  # programs and caches are warm by then
         warm_up = 0
     for turn in turns(repeats, warm_up):
         for name in list(runs):
-            command = commands[name]
+            if _is_enough(runs[name], enough_s):
+                continue
+            command = (little if little and turn < 0 else commands).get(name)
+            if command is None:
+                continue
             try:
                 run = measure(command(turn) if callable(command) else command)
             except RuntimeError as e:
@@ -182,6 +199,16 @@ def alternate(commands: Mapping[str, Command], repeats: int, *, warm_up: int = 1
             if turn >= 0:
                 runs[name].append(run)
     return runs
+
+
+_ALIKE = 0.01
+"""Half the range over the mean, up to which two runs have taken the same."""
+
+
+def _is_enough(made: list[Run], enough_s: float) -> bool:
+    took = [run.wall_s for run in made]
+    are_alike = len(took) > 1 and max(took) - min(took) <= 2 * _ALIKE * sum(took) / len(took)
+    return bool(took) and (sum(took) >= enough_s or (enough_s < inf and are_alike))
 
 
 class Journal(list[Row]):

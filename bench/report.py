@@ -41,19 +41,33 @@ figure { margin: 1rem 0 } summary { cursor: pointer; color: var(--dim); font-siz
 
 
 def write_page(
-    path: Path, found: dict[str, Result], history: dict[str, list[tuple[str, float]]] | None = None
+    path: Path,
+    found: dict[str, Result],
+    history: dict[str, list[tuple[str, float]]] | None = None,
+    note: str = "",
 ) -> None:
-    """Write the page: where it stands, then plots and table of each suite, then how it went over commits."""
-    parts = [_head(found), _standing(found)]
+    """Write the page: where it stands, then plots and table of each suite, then how it went over commits, with a *note*."""
+    parts = [_head(found), _METHOD, _standing(found)]
     parts += [_section(run) for run in found.values()]
     if history and any(len(line) > 1 for line in history.values()):
-        parts.append(_history(history))
+        parts.append(_history(history, note))
     body = "\n".join(parts)
     path.write_text(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>framesift: benchmarks</title><style>{_STYLE}</style></head><body>\n{body}\n</body></html>\n"
     )
+
+
+_METHOD = """<details><summary>how it is measured</summary><ul>
+<li>Programs are whole, fresh processes: start-up, reading and writing are in their time. Kernels are calls in a process for
+each program. Ours and the peers take turns, after a round that does not count.</li>
+<li>Figures are medians; <code>±</code> is half of the range over the median, and empty for what was run once, because it takes
+long.</li>
+<li>Memory is the sum of the peaks of a program's processes, ours and the peers' alike; what two processes share is counted
+twice. framesift decodes in a second process. Processor time is of all of them.</li>
+<li>A suite has a time; cases that it had none for are named below its table.</li>
+</ul></details>"""
 
 
 def comparisons(found: dict[str, Result], figure: str = "wall_s") -> list[tuple[str, str, str, float]]:
@@ -145,6 +159,8 @@ def _section(run: Result) -> str:
     )
     cut = f'<p class="cut">{html.escape(run.cut)}</p>' if run.cut else ""
     drawn = f"<figure>{figures}</figure>" if figures else ""
+    if 'class="peer"' in figures:
+        what += " In the plots ours is in colour, peers are grey, and shorter is better."
     return f'<h2>{run.suite}</h2><p class="dim">{what}</p>{drawn}{table}{cut}{noted}'
 
 
@@ -244,7 +260,7 @@ def _memory(measurements: list[Row]) -> str:
     return plots.bars({"peak memory, MB": peaks}, ours="") if peaks else ""
 
 
-def _history(history: dict[str, list[tuple[str, float]]]) -> str:
+def _history(history: dict[str, list[tuple[str, float]]], note: str) -> str:
     commits = list(dict.fromkeys(commit for line in history.values() for commit, _ in line))
     kinds: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for what, line in history.items():
@@ -253,11 +269,17 @@ def _history(history: dict[str, list[tuple[str, float]]]) -> str:
             kinds.setdefault(kind, {})[suite] = [(commits.index(commit), value) for commit, value in line]
     drawn = [
         plots.curves(
-            lines, x_title="commit", y_title=f"{kind}, over the first commit", log=False, labels=commits
+            lines,
+            x_title="commit",
+            y_title=f"{kind}, over the first commit",
+            log=False,
+            labels=commits,
+            one=True,
         )
         for kind, lines in kinds.items()
     ]
     said = "Ours at each commit over the first, geometric mean of all cases; times are divided by what the peers took, which stand for the machine. Less is better."
+    said += f" {note[:1].upper()}{note[1:]}"
     return f'<h2>Over commits</h2><p class="dim">{said}</p><div class="two">{"".join(drawn)}</div>'
 
 

@@ -22,6 +22,8 @@ Key = tuple[tuple[str, Any], ...]
 
 KINDS = {"_s": "time", "rss_bytes": "memory", "_bytes": "size"}
 """What a field counts, by how its name ends; less is better in all of them."""
+_REFERENCES = ("python", "import av, numpy")
+"""Commands of suite ``start`` that say what the machine does."""
 _QUALITY = ("radius", "mean_distance", "inertia", "sum_left")
 
 
@@ -144,9 +146,12 @@ def series(measurements: Iterable[Row]) -> dict[tuple[Key, str], list[float]]:
 
 
 def is_peer(key: Key) -> bool:
-    """Whether it is of a program that is not ours."""
-    program = dict(key).get("program")
-    return program is not None and not program.startswith(OURS)
+    """Whether it is of a program that is not ours, or of a command that has nothing of ours in it."""
+    given = dict(key)
+    program = given.get("program")
+    if program is None:
+        return given.get("command") in _REFERENCES
+    return not program.startswith(OURS)
 
 
 def by(measurements: Iterable[Row], *fields: str) -> dict[tuple[Any, ...], list[Row]]:

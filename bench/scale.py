@@ -2,9 +2,10 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,16 @@ from .inputs import vectors
 from .peers import clustering, ffmpeg, plain
 from .record import OURS, Command, alternate, journal, shared
 from .results import Settings, by, middle_of
-from .workers import Work, calls
+from .workers import Work, series
 
 Row = dict[str, Any]
 _REPEATS = {"tiny": 1, "small": 2, "full": 5}
+_ENOUGH_S = {"tiny": 0.0, "small": 1.0, "full": math.inf}
+"""Seconds of runs, or of calls, at one x after which a program is run no more."""
 _LENGTHS = {"tiny": (60, (1, 2)), "small": (300, (1, 2, 4, 8)), "full": (900, (1, 2, 4, 8, 16, 32))}
 """Frames of a clip, and how many times over it is indexed."""
 _VIDEOS = {"tiny": (1, 3), "small": (1, 4, 16, 64), "full": (1, 4, 16, 64, 256, 1024)}
-_ROWS = {"tiny": (500, 1000), "small": (12_500, 25_000, 50_000, 100_000), "full": (25_000, 100_000, 400_000)}
+_ROWS = {"tiny": (500, 1000), "small": (20_000, 40_000, 80_000, 160_000), "full": (25_000, 100_000, 400_000)}
 _COUNTS = {"tiny": (5, 10), "small": (25, 50, 100, 200), "full": (50, 100, 200, 400, 800)}
 _DIMENSIONS = {"tiny": (8, 16), "small": (16, 32, 64, 128), "full": (16, 64, 256, 1024)}
 _MANY = {
@@ -34,32 +37,51 @@ _MANY = {
 }
 """Rows, dimensions and picks of a selection by DIVERSITY, WEIGHTS and BALANCE."""
 Make = Callable[[Any, int], Work]
+Point = tuple[int, dict[str, Command]]
+"""An x, and what is run there."""
+Case = tuple[str, Callable[[], Iterable[Row]]]
+"""What a cost is of, and what measures it."""
 
 
 def measure(settings: Settings) -> list[Row]:
-    """Each at some lengths, counts and sizes, ours and a peer in turn."""
+    """Each at some lengths, counts and sizes, ours and a peer in turn.
+
+    Programs are fresh processes; on vectors each has a process of its own for all x of a case.
+    """
     measurements = journal()
+    families: list[_Family] = [_vectors]
     if settings.device == "cpu":
-        for case, x, commands in shared([*_lengths(settings.size), *_videos(settings.size)], _label):
-            warm_up = int(settings.size != "tiny" and x == 1)
-            for program, runs in alternate(commands, _REPEATS[settings.size], warm_up=warm_up).items():
-                measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]
-        for case, x, commands in shared(list(_strategies(settings.size)), _label):
-            for program, runs in alternate(commands, 1, warm_up=int(settings.size == "small")).items():
-                measurements += [{"case": case, "program": program, "x": x, **asdict(run)} for run in runs]
-    for case, x, make in shared(_vectors(settings), _label):
-        timed = with_device_time(make(), settings.device)
-        for program, made in calls(timed, _REPEATS[settings.size]).items():
-            measurements += [
-                {"case": case, "program": program, "x": x, "wall_s": call.wall_s, "cpu_s": call.cpu_s}
-                | call.figures
-                for call in made
-            ]
+        families = [_lengths, _videos, _strategies, _vectors]
+    for case, measured in shared([case for family in families for case in family(settings)], _label):
+        measurements += [{"case": case, **row} for row in measured()]
     return measurements
 
 
-def _label(case: tuple[str, int, Any]) -> str:
-    return f"{case[0]}: {case[1]}"
+_Family = Callable[[Settings], Iterable[Case]]
+
+
+def _label(case: Case) -> str:
+    return case[0]
+
+
+def _processes(points: Iterable[Point], size: str, little: dict[str, Command]) -> Iterator[Row]:
+    """What whole processes take at each x; *little* is what they are warmed up on."""
+    for number, (x, commands) in enumerate(points):
+        warm_up = int(size != "tiny" and number == 0)
+        runs = alternate(commands, _REPEATS[size], warm_up=warm_up, enough_s=_ENOUGH_S[size], little=little)
+        for program, made in runs.items():
+            yield from ({"program": program, "x": x, **asdict(run)} for run in made)
+
+
+def _calls(points: Callable[[], dict[int, dict[str, Work | None]]], settings: Settings) -> Iterator[Row]:
+    """What calls take at each x."""
+    programs = {x: with_device_time(works, settings.device) for x, works in points().items()}
+    found = series(programs, _REPEATS[settings.size], enough_s=_ENOUGH_S[settings.size])
+    for x, at in found.items():
+        for program, made in at.items():
+            for call in made:
+                row = {"program": program, "x": x, "wall_s": call.wall_s, "cpu_s": call.cpu_s}
+                yield row | call.figures
 
 
 def rows(measurements: list[Row]) -> list[Row]:
@@ -109,37 +131,51 @@ def fit(points: list[tuple[int, float]]) -> tuple[float, float]:
     return slope, math.sqrt(float(left @ left) / (len(points) - 2) / float(x @ x))
 
 
-Case = tuple[str, int, dict[str, Command]]
-
-
-def _lengths(size: str) -> Iterator[Case]:
+def _lengths(settings: Settings) -> Iterator[Case]:
+    size, threads = settings.size, os.cpu_count() or 1
     n_frames, times = _LENGTHS[size]
-    width, height = (320, 180) if size == "tiny" else (1280, 720)
-    clip, threads = clips.noisy(width, height, n_frames), os.cpu_count() or 1
-    for many in times:
-        path = clip if many == 1 else clips.repeated(clip, many)
-        commands: dict[str, Command] = {OURS: ours.index(path, threads)}
-        if peer := ffmpeg.decode(path, threads):
-            commands["ffmpeg"] = peer
-        yield "indexing, by frames", many * n_frames, commands
+    clip = clips.noisy(*((320, 180) if size == "tiny" else (1280, 720)), n_frames)
+
+    def commands(path: Path) -> dict[str, Command]:
+        peer = ffmpeg.decode(path, threads)
+        return {OURS: ours.index(path, threads), **({"ffmpeg": peer} if peer else {})}
+
+    def points() -> Iterator[Point]:
+        for many in times:
+            yield many * n_frames, commands(clip if many == 1 else clips.repeated(clip, many))
+
+    little = commands(clips.noisy(320, 180, 60))
+    yield "indexing, by frames", lambda: _processes(points(), size, little)
 
 
-def _videos(size: str) -> Iterator[Case]:
-    for many in _VIDEOS[size]:
-        yield "indexing, by videos", many, {OURS: ours.index(clips.short(many), os.cpu_count() or 1)}
+def _videos(settings: Settings) -> Iterator[Case]:
+    def command(many: int) -> dict[str, Command]:
+        return {OURS: ours.index(clips.short(many), os.cpu_count() or 1)}
+
+    def points() -> Iterator[Point]:
+        for many in _VIDEOS[settings.size]:
+            yield many, command(many)
+
+    yield "indexing, by videos", lambda: _processes(points(), settings.size, command(1))
 
 
-def _strategies(size: str) -> Iterator[Case]:
-    rows, d, picks = _MANY[size]
-    for n in rows:
-        commands: dict[str, Command] = {OURS: strategies.command(n, d, picks)}
-        if size == "small":  # it holds one core for half an hour otherwise
-            commands["lightly-mundig"] = strategies.command(n, d, picks, "mundig")
-        yield f"{picks} picks by 3 strategies of rows x {d}", n, commands
+def _strategies(settings: Settings) -> Iterator[Case]:
+    rows, d, picks = _MANY[settings.size]
+    # Of size full it would hold one core for half an hour.
+    programs = {OURS: "ours"} | ({"lightly-mundig": "mundig"} if settings.size == "small" else {})
+
+    def commands(n: int) -> dict[str, Command]:
+        return {name: strategies.command(n, d, picks, what) for name, what in programs.items()}
+
+    points = [(n, commands(n)) for n in rows]
+    yield (
+        f"{picks} picks by 3 strategies of rows x {d}, by rows",
+        lambda: _processes(points, settings.size, points[0][1]),
+    )
 
 
-def _vectors(settings: Settings) -> list[tuple[str, int, Callable[[], dict[str, Work | None]]]]:
-    """Case, x, and what makes the vectors and says what is called with them."""
+def _vectors(settings: Settings) -> Iterator[Case]:
+    """Both procedures by rows, picks or clusters, and dimensions; the others as they usually are."""
     size, device = settings.size, settings.device
     ranges = {"rows": _ROWS[size], "picks": _COUNTS[size], "dimensions": _DIMENSIONS[size]}
     usual = {what: values[-2] for what, values in ranges.items()}
@@ -150,14 +186,17 @@ def _vectors(settings: Settings) -> list[tuple[str, int, Callable[[], dict[str, 
             {OURS: partial(_lloyd, device=device), "scikit-learn lloyd": _scikit_learn},
         ),
     )
-    found = []
     for case, programs in families:
         for what, values in list(ranges.items())[: 1 if size == "tiny" else None]:
             name = "clusters" if what == "picks" and case != "k-center" else what
-            for value in values:
-                make = partial(_works, programs, {**usual, what: value})
-                found.append((f"{case}, by {name}", value, make))
-    return found
+            points = partial(_points, programs, usual, what, values)
+            yield f"{case}, by {name}", partial(_calls, points, settings)
+
+
+def _points(
+    programs: dict[str, Make], usual: dict[str, int], what: str, values: Sequence[int]
+) -> dict[int, dict[str, Work | None]]:
+    return {value: _works(programs, {**usual, what: value}) for value in values}
 
 
 def _works(programs: dict[str, Make], given: dict[str, int]) -> dict[str, Work | None]:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from .results import Settings, by, middle_of, spread_of
 
 N = 20
 _REPEATS = {"tiny": 1, "small": 2, "full": 5}
+_ENOUGH_S = {"tiny": 0.0, "small": 1.5, "full": inf}
+"""Seconds of runs of a clip after which a program is run no more."""
 _EVEN = "evenly spaced"
 _SLEAP = "SLEAP image features"
 Row = dict[str, Any]
@@ -30,7 +33,8 @@ def measure(settings: Settings) -> list[Row]:
     """Whole processes in turn, each turn with another seed; then their picks, judged all by the same code.
 
     The warm-up is on a clip of two seconds: what is warmed are imports, compiled kernels and the file system. SLEAP,
-    which takes half a minute a clip, is run once, and in size ``small`` on the first alone.
+    which takes half a minute a clip, is run once. In size ``small`` it is run on the first clip alone, as are methods of
+    ours that take what others do, and what takes long is run once.
     """
     measurements = journal()
     for number, path in enumerate(shared(material(settings.size))):
@@ -48,10 +52,13 @@ def _clip(path: Path, folder: Path, size: str, *, is_first: bool) -> list[Row]:
         del programs[_SLEAP]
     path.read_bytes()
     commands = {name: _command(make, name, path, folder) for name, make in programs.items()}
+    if size == "small" and not is_first:
+        commands = {name: command for name, command in commands.items() if name not in _ON_ONE}
     slow = {_SLEAP: commands.pop(_SLEAP)} if _SLEAP in commands else {}
-    runs = alternate(commands, _REPEATS[size], warm_up=int(is_first and size != "tiny"))
-    if is_first or size == "full":
-        runs |= alternate(slow, 1, warm_up=0)
+    warm_up = int(is_first and size != "tiny")
+    little = {name: commands[name] for name in _WARMING if name in commands}
+    runs = alternate(commands, _REPEATS[size], warm_up=warm_up, enough_s=_ENOUGH_S[size], little=little)
+    runs |= alternate(slow, 1, warm_up=0)
     for name, made in runs.items():
         for turn, run in enumerate(made):
             row: Row = {"clip": path.name, "program": name, "n": N, "n_frames": n_frames, **asdict(run)}
@@ -67,7 +74,7 @@ def material(size: str) -> list[Path]:
     if size == "tiny":
         return [clips.static(320, 180, 120)]
     if size == "small":
-        made = [clips.static(640, 360, 1500), clips.screen(1280, 720, 300), clips.noisy(1920, 1080, 300)]
+        made = [clips.static(640, 360, 500), clips.screen(1280, 720, 300), clips.noisy(1920, 1080, 150)]
         return [made[0], *clips.real()[:2], *made[1:]]
     made = [clips.static(640, 360, 6000), clips.screen(1280, 720, 1800), clips.noisy(1920, 1080, 1800)]
     return [made[0], *clips.real(), *made[1:]]
@@ -144,6 +151,10 @@ _ALL: dict[str, Make] = {
 }
 _FEWER = (f"{OURS} fast", f"{OURS} coreset")
 """Left out of size ``small``: what they take is what others do."""
+_WARMING = (OURS, "DeepLabCut kmeans", "Lightning Pose")
+"""Those that import everything that one of them imports."""
+_ON_ONE = (_SLEAP, *(f"{OURS} {method}" for method in ("min-gap 0", "uniform", "motion-kmeans")))
+"""Run on the first clip alone in size ``small``."""
 _PROGRAMS = {
     "tiny": {OURS: _ALL[OURS], **_PEERS},
     "small": {name: make for name, make in _ALL.items() if name not in _FEWER},

@@ -149,13 +149,14 @@ def _store(path: Path) -> dict[str, int]:
 def _dumps(path: Path, n_frames: int, size: str) -> dict[str, int]:
     """Bytes of all frames as PNG and as JPEG; none without the ffmpeg program."""
     step = max(1, n_frames // _SAMPLED[size])
-    found = {}
-    for name, pattern, options in (("PNG", "%d.png", ()), ("JPEG", "%d.jpg", ("-qscale:v", "1"))):
-        with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
-            command = ffmpeg.dump(path, Path(folder, pattern), step, options)
-            if command is None:
-                return {}
-            measure_process(command)
-            sizes = [file.stat().st_size for file in Path(folder).iterdir()]
-        found[name] = round(sum(sizes) * n_frames / len(sizes))
-    return found
+    with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
+        patterns = {Path(folder, "%d.png"): (), Path(folder, "%d.jpg"): ("-qscale:v", "1")}
+        command = ffmpeg.dump(path, step, patterns)
+        if command is None:
+            return {}
+        measure_process(command)
+        sizes = {
+            name: [file.stat().st_size for file in Path(folder).glob(f"*{suffix}")]
+            for name, suffix in (("PNG", ".png"), ("JPEG", ".jpg"))
+        }
+    return {name: round(sum(found) * n_frames / len(found)) for name, found in sizes.items()}

@@ -6,16 +6,18 @@ are judged in the process that gave them, and to fork with other threads there i
 """
 
 import contextlib
+import hashlib
 import math
 import multiprocessing
 import os
+import pickle
 import resource
 import sys
 import threading
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,7 +27,8 @@ from .record import OURS, turns
 
 Work = Callable[[], Any]
 Judge = Callable[[Any], dict[str, Any]]
-_Asked = Literal["warm up", "call", "judge", "answer", "stop"]
+_Asked = Literal["warm up", "call", "judge", "digest", "answer", "stop"] | int
+"""What a worker is asked for; a number says which of its works is called from now on."""
 _MOST_S = 300
 """Seconds after which a call is given up."""
 _LOOK_S = 5
@@ -87,42 +90,79 @@ def calls(
 
     Each has a fresh process from its warm-up to its last call: libraries it imports, threads it starts and memory it
     keeps are its own, and an iteration is not buried under the start of Python. A program that is None is left out;
-    a peer that fails too, with its reason on stderr. *judge* makes figures of the last answer of each.
+    a peer that fails too, with its reason on stderr. *judge* makes figures of the last answer of each, once of answers
+    that are the same.
 
     Raises
     ------
     RuntimeError
         One of ours failed, or this process has more threads than one.
     """
+    with _begun({name: [work] for name, work in programs.items() if work}, judge) as workers:
+        found = _in_turn(workers, repeats, warm_up, enough_s)
+        known: dict[bytes, dict[str, Any]] = {}
+        for name, made in found.items() if judge else ():
+            digest = workers[name].ask("digest")
+            if digest not in known:
+                known[digest] = workers[name].ask("judge")
+            made[0] = replace(made[0], judged=known[digest])
+    return found
+
+
+def series(
+    programs: Mapping[float, Mapping[str, Work | None]], repeats: int, *, enough_s: float = math.inf
+) -> dict[float, dict[str, list[Call]]]:
+    """`calls` at several x: the programs in turn at one x after the other, each in one process for all of them.
+
+    What a library takes to be imported is paid once; at each x a round comes first that does not count.
+    """
+    names = dict.fromkeys(name for at in programs.values() for name, work in at.items() if work)
+    works = {name: [work for at in programs.values() if (work := at[name])] for name in names}
+    found: dict[float, dict[str, list[Call]]] = {}
+    with _begun(works, None) as workers:
+        for number, x in enumerate(programs):
+            for worker in workers.values():
+                worker.ask(number)
+            found[x] = _in_turn(workers, repeats, 1, enough_s)
+            workers = {name: workers[name] for name in found[x]}
+    return found
+
+
+@contextlib.contextmanager
+def _begun(works: Mapping[str, Sequence[Work]], judge: Judge | None) -> Iterator[dict[str, "_Worker"]]:
+    """A worker for each name, until the end of the block."""
     workers: dict[str, _Worker] = {}
-    found: dict[str, list[Call]] = {}
-    spent: dict[str, list[float]] = defaultdict(list)
     try:
-        for name, work in programs.items():
-            if work:
-                workers[name], found[name] = _Worker(work, judge), []
-        for turn in turns(repeats, warm_up):
-            for name in list(found):
-                if found[name] and sum(spent[name]) >= enough_s:
-                    continue
-                began = time.monotonic()
-                try:
-                    call = workers[name].call(warm_up=turn < 0)
-                except RuntimeError as e:
-                    if name.startswith(OURS):
-                        raise
-                    print(f"{name} is left out: {e}", file=sys.stderr)
-                    del found[name]
-                    continue
-                if turn >= 0:
-                    found[name].append(call)
-                    spent[name].append(time.monotonic() - began)
-        for name, made in found.items():
-            if judge:
-                made[0] = replace(made[0], judged=workers[name].ask("judge"))
+        for name, given in works.items():
+            workers[name] = _Worker(given, judge)
+        yield workers
     finally:
         for worker in workers.values():
             worker.stop()
+
+
+def _in_turn(
+    workers: Mapping[str, "_Worker"], repeats: int, warm_up: int, enough_s: float
+) -> dict[str, list[Call]]:
+    """Calls of the workers in turn; without the peers that fail."""
+    found: dict[str, list[Call]] = {name: [] for name in workers}
+    spent: dict[str, list[float]] = defaultdict(list)
+    for turn in turns(repeats, warm_up):
+        for name in list(found):
+            if found[name] and sum(spent[name]) >= enough_s:
+                continue
+            began = time.monotonic()
+            try:
+                call = workers[name].call(warm_up=turn < 0)
+            except RuntimeError as e:
+                if name.startswith(OURS):
+                    raise
+                print(f"{name} is left out: {e}", file=sys.stderr)
+                del found[name]
+                continue
+            if turn >= 0:
+                found[name].append(call)
+                spent[name].append(time.monotonic() - began)
     return found
 
 
@@ -134,21 +174,18 @@ def apart(work: Work) -> Any:
     RuntimeError
         It failed, or this process has more threads than one.
     """
-    worker = _Worker(work)
-    try:
-        worker.call()
-        return worker.ask("answer")
-    finally:
-        worker.stop()
+    with _begun({"apart": [work]}, None) as workers:
+        workers["apart"].call()
+        return workers["apart"].ask("answer")
 
 
 class _Worker:
-    """A process that calls *work* when it is told to."""
+    """A process that calls one of *works*, the first, when it is told to."""
 
-    def __init__(self, work: Work, judge: Judge | None = None) -> None:
+    def __init__(self, works: Sequence[Work], judge: Judge | None = None) -> None:
         context = multiprocessing.get_context("fork")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, work, judge, os.getpid()), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, works, judge, os.getpid()), daemon=True)
         self._process.start()
         theirs.close()
         try:
@@ -192,8 +229,8 @@ class _Failure:
     reason: str
 
 
-def _serve(connection: Connection, work: Work, judge: Judge | None, parent: int) -> None:
-    answer: Any = None
+def _serve(connection: Connection, works: Sequence[Work], judge: Judge | None, parent: int) -> None:
+    answer, work = None, works[0]
     while (asked := _next(connection, parent)) != "stop":
         found: Any
         try:
@@ -201,6 +238,10 @@ def _serve(connection: Connection, work: Work, judge: Judge | None, parent: int)
                 answer = None  # its memory is not the next call's
                 little = asked == "warm up" and isinstance(work, Given)
                 found, answer = _measure(work.warm_up if little else work)
+            elif isinstance(asked, int):
+                found, answer, work = None, None, works[asked]
+            elif asked == "digest":
+                found = hashlib.sha256(pickle.dumps(answer)).digest()
             else:
                 found = judge(answer) if judge and asked == "judge" else answer
         except Exception:
@@ -233,16 +274,22 @@ def _check_threads() -> None:
 
 def _measure(work: Work) -> tuple[Call, Any]:
     before = _reset_peak()
-    cpu = time.process_time()
+    cpu = _cpu_s()
     began = time.perf_counter()
     answer = work()
     wall = time.perf_counter() - began
-    cpu = time.process_time() - cpu
+    cpu = _cpu_s() - cpu
     extra = max(0, _peak() - before)
     figures: dict[str, float] = {}
     if isinstance(answer, Took):
         wall, answer, figures = answer.wall_s, answer.answer, answer.figures
     return Call(wall, cpu, extra, figures=figures), answer
+
+
+def _cpu_s() -> float:
+    """Seconds of this process, and of those that it began and waited for."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 def _reset_peak() -> int:

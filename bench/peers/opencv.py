@@ -7,11 +7,15 @@ from pathlib import Path
 _SCRIPT = """
 import sys, cv2
 capture = cv2.VideoCapture(sys.argv[1])
+n = 0
 while True:
     there, frame = capture.read()
     if not there:
         break
     cv2.resize(frame, (64, 64 * frame.shape[0] // frame.shape[1]), interpolation=cv2.INTER_AREA)
+    n += 1
+if not n:
+    sys.exit("OpenCV reads no frame of it")  # it does not say so, and is done at once
 """
 
 
