@@ -54,6 +54,8 @@ class VideoJob(SequentialJob):
         elif self._reorders and not self.packets.is_reordered:
             # Otherwise this shows only where every frame is decoded.
             self._give_up("its time stamps do not tell the order of its frames")
+        elif self.mode != "exact" and self.packets.is_lossy:
+            self._give_up("packets are missing, and which frames come out shows only where all are decoded")
         if self.mode == "keyframes":
             plan = KeyframePlan(self.packets, self.window, self.view.width * self.view.height)
             if not plan.is_sparse:
