@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from av.video.frame import VideoFrame
 
-from ..measure import Meter, content_hash
+from ..measure import Meter, ResizeError, content_hash
 from ..sources import Fingerprint
 from ..video.decode import Decoder, SegmentMismatchError
 from ..video.packets import merge
@@ -212,7 +212,7 @@ class VideoJob(SequentialJob):
             for part in batch:
                 if not self._mismatch and not self.context.stopping.is_set():
                     work(self._decoders.get(self, self.source.path, self.shortcuts), part)
-        except SegmentMismatchError as e:
+        except (SegmentMismatchError, ResizeError) as e:
             self._mismatch = str(e)
         return self._end(then)
 

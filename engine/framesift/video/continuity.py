@@ -104,7 +104,8 @@ class Numbering:
         heads = np.frombuffer(self._heads, np.uint8).reshape(-1, HEAD_BYTES)
         epochs = np.frombuffer(self._epochs, np.int32)
         blocks = [
-            self._read(heads[at : at + _BLOCK], epochs[at : at + _BLOCK]) for at in range(0, len(heads), _BLOCK)
+            self._read(heads[at : at + _BLOCK], epochs[at : at + _BLOCK])
+            for at in range(0, len(heads), _BLOCK)
         ]
         return self._is_broken(*np.concatenate(blocks, axis=1))
 
@@ -220,7 +221,9 @@ class HevcNumbering(Numbering):
             return False
         size = 1 << n_bits[1:]
         steps = (np.diff(number) + size // 2) % size - size // 2  # the shorter way round
-        return _have_holes(np.cumsum(np.append(0, steps), dtype=np.int32), np.cumsum(is_reset, dtype=np.int32))
+        return _have_holes(
+            np.cumsum(np.append(0, steps), dtype=np.int32), np.cumsum(is_reset, dtype=np.int32)
+        )
 
 
 class MpegNumbering(Numbering):
@@ -276,7 +279,8 @@ class _Words:
     """Reads the next bits of many headers at once: of (n, 8) uint8."""
 
     def __init__(self, heads: U8) -> None:
-        self._left = np.ascontiguousarray(heads).view(">u8").ravel().astype(np.uint64)
+        words = np.ascontiguousarray(heads).view(">u8").ravel()
+        self._left: npt.NDArray[np.uint64] = words.astype(np.uint64)
 
     def u(self, n: I64 | int) -> I64:
         """The next *n* bits of each."""
