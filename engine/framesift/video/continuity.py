@@ -284,9 +284,9 @@ class _Words:
 
     def u(self, n: I64 | int) -> I64:
         """The next *n* bits of each."""
-        n = np.asarray(n, np.uint64)
-        found = self._left >> np.uint64(1) >> (np.uint64(63) - n)
-        self._left = self._left << n
+        width = np.asarray(n, np.uint64)
+        found = self._left >> np.uint64(1) >> (np.uint64(63) - width)
+        self._left = self._left << width
         return found.astype(np.int64)
 
     def ue(self) -> I64:
