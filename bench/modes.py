@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from math import exp, log
+from math import exp, inf, log
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,8 @@ def rows(measurements: list[Row]) -> list[Row]:
 
     ``x exact`` is how many times more frames of the video a second are done with than in exact: demuxing, decoding and
     storing by all cores, in a process that is warm; in exact and keyframes of the clip twice over, since as it is the
-    opening of a store is some of it. ``/ ffmpeg`` is the time a frame over that of the ffmpeg program, decoding alone. ``decoding`` is the processor's time of decoding alone, over that of all frames.
+    opening of a store is some of it. ``/ ffmpeg`` is the time a frame over that of the ffmpeg program, decoding alone. ``decoding`` is the processor's time of decoding alone, over that of all frames (of fast
+    and coarse with size full only).
     ``error`` is the mean difference of the thumbnails in grey levels. ``radius n`` (the largest distance from any
     frame of the video to the nearest of n chosen ones, between thumbnails decoded exactly) and ``mean n`` are over
     those of the greedy coreset of all frames; every mode chooses by the same greedy coreset of its frames.
@@ -137,15 +138,19 @@ class _Way:
 
 
 def _quality(path: Path, longer: Path, size: str) -> list[Row]:
-    repeats = 3 if size == "full" else 1
+    repeats = {
+        name: 3 if size == "full" else int(name not in ("fast", "coarse")) for name in (*MODES, _TENTH)
+    }
     timed: list[Row] = []
-    ways = [_indexed(path, mode, repeats, longer if mode == "exact" else path, timed) for mode in MODES]
+    ways = [_indexed(path, mode, repeats[mode], longer if mode == "exact" else path, timed) for mode in MODES]
     full = ways[0]
     with open_video(path) as (container, stream):
         packets = read_packets(container, stream)
     tenth = [_beginning(packets, segment) for segment in packets.segments]
     frames = np.concatenate([part.frames for part in tenth])
-    ways.append(_Way(_TENTH, frames, full.thumbnails[frames], _decoding_s(path, packets, tenth, repeats)))
+    ways.append(
+        _Way(_TENTH, frames, full.thumbnails[frames], _decoding_s(path, packets, tenth, repeats[_TENTH]))
+    )
     best = {n: distance_to_nearest(full.thumbnails, k_center(full.thumbnails, n)) for n in PICKS}
     rows = [row for row in timed if row["program"] != "framesift keyframes"]
     for way in ways:
@@ -155,7 +160,7 @@ def _quality(path: Path, longer: Path, size: str) -> list[Row]:
             "decoded": way.decoded,
             "n_frames": len(full.frames),
             "n_rows": len(way.frames),
-            "decoding": way.decoding_s / full.decoding_s,
+            "decoding": way.decoding_s / full.decoding_s if way.decoding_s < inf else "",
             "error": float(error),
         }
         for n in PICKS:
@@ -234,7 +239,7 @@ def _decoding_s(
     repeats: int,
     shortcuts: dict[str, str] | None = None,
 ) -> float:
-    """Processor seconds of decoding, by one thread, the best of some."""
+    """Processor seconds of decoding, by one thread, the best of some; infinite of none."""
     needed = ~packets.droppable
     seconds = []
     for _ in range(repeats):
@@ -245,7 +250,7 @@ def _decoding_s(
                 for _frame in decoder.segment(part.segment, packets.pts[part.frames], needed):
                     pass
             seconds.append(time.process_time() - began)
-    return min(seconds)
+    return min(seconds, default=inf)
 
 
 # The table --------------------------------------------------------------------------------------------------------

@@ -172,8 +172,8 @@ def array_damaged(path: Path, why: str) -> IntegrityError:
     return IntegrityError(f"{path} is damaged ({why}); rebuild it with framesift index")
 
 
-def _compress(rows: npt.NDArray[Any]) -> tuple[bytes, bytes]:
-    """What is stored of *rows*, and its checksum; memory: twice that of the rows, at worst."""
+def _compress(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], bytes]:
+    """What is stored of *rows*, and its checksum; memory: that of the rows, at worst."""
     import google_crc32c  # late: other threads decode meanwhile
 
     data = zstd.compress(rows.reshape(-1).view(np.uint8), _ZSTD_LEVEL)
