@@ -68,6 +68,8 @@ class _Picture(NamedTuple):
 class Numbering:
     """The numbers that the pictures of a stream count themselves by; fed packet by packet, in the order of the file."""
 
+    _n_columns: int
+
     def __init__(self) -> None:
         self._heads = bytearray()
         self._epochs = array("i")
@@ -103,11 +105,10 @@ class Numbering:
             return False
         heads = np.frombuffer(self._heads, np.uint8).reshape(-1, HEAD_BYTES)
         epochs = np.frombuffer(self._epochs, np.int32)
-        blocks = [
-            self._read(heads[at : at + _BLOCK], epochs[at : at + _BLOCK])
-            for at in range(0, len(heads), _BLOCK)
-        ]
-        return self._is_broken(*np.concatenate(blocks, axis=1))
+        columns = np.empty((self._n_columns, len(heads)), np.int32)
+        for at in range(0, len(heads), _BLOCK):
+            columns[:, at : at + _BLOCK] = self._read(heads[at : at + _BLOCK], epochs[at : at + _BLOCK])
+        return self._is_broken(*columns)
 
     def _parse(self, unit: bytes) -> tuple[bool, int]:
         raise NotImplementedError
@@ -135,6 +136,8 @@ class Numbering:
 
 class H264Numbering(Numbering):
     """``frame_num``: one more after each reference frame, from 0 at an IDR picture."""
+
+    _n_columns = 7
 
     def _parse(self, unit: bytes) -> tuple[bool, int]:
         bits = _Bits(unit[1:])
@@ -182,6 +185,8 @@ class H264Numbering(Numbering):
 class HevcNumbering(Numbering):
     """Picture order counts: one after the other, as pictures are shown, from one IDR or BLA picture to the next."""
 
+    _n_columns = 4
+
     def _parse(self, unit: bytes) -> tuple[bool, int]:
         bits = _Bits(unit[2:])
         if unit[0] >> 1 & 63 == 34:
@@ -228,6 +233,8 @@ class HevcNumbering(Numbering):
 
 class MpegNumbering(Numbering):
     """``temporal_reference``: from 0 in each group of pictures; a slice is a picture's header here, a parameter set a group's."""
+
+    _n_columns = 2
 
     def __init__(self) -> None:
         super().__init__()

@@ -96,8 +96,8 @@ def read_packets(
     _number_first_dts(table[:, 1])
     if np.any(table[:, :2] == NO_TIME):
         return _doubtful(table, "packets without time stamps")
-    index = _index(table, droppable(headers))
-    return index._replace(is_lossy=_is_lossy(container, stream, index.pts, references))
+    is_lossy = _is_lossy(container, stream, table[:, 0], references)
+    return _index(table, droppable(headers))._replace(is_lossy=is_lossy)
 
 
 def _is_lossy(
@@ -111,7 +111,7 @@ def _is_lossy(
         return False
     if codec == "dirac":  # cut into more packets than there are pictures
         return True
-    steps = np.diff(pts)
+    steps = np.diff(np.sort(pts))
     return bool(steps.max() > _GAP * np.median(steps))
 
 
