@@ -32,7 +32,7 @@ _TENTH = "first tenth of GOPs"
 _FRAMES = {"tiny": 120, "small": 600, "full": 1800}
 _REPEATS = {"tiny": 1, "small": 3, "full": 5}
 """Of what takes a tenth of the others' time; those once, but for ``full``."""
-_LONGER = {"tiny": 1, "small": 2, "full": 20}
+_LONGER = {"tiny": 1, "small": 3, "full": 20}
 """How often a real clip is repeated to be timed: as it is, opening a store is some of it."""
 
 Row = dict[str, Any]
@@ -55,9 +55,10 @@ def rows(measurements: list[Row]) -> list[Row]:
     """A row for each clip and way of choosing.
 
     ``x exact`` is how many times more frames of the video a second are done with than in exact: demuxing, decoding and
-    storing by all cores, in a process that is warm; in exact and keyframes of the clip twice over, since as it is the
-    opening of a store is some of it. ``/ ffmpeg`` is the time a frame over that of the ffmpeg program, decoding alone. ``decoding`` is the processor's time of decoding alone, over that of all frames (of fast
-    and coarse with size full only).
+    storing by all cores, in a process that is warm; in exact and keyframes of the clip some times over, since of the
+    clip as it is opening and committing a store is some of it. ``/ ffmpeg`` is the time a frame over that of the ffmpeg
+    program, which decodes alone. ``decoding`` is the processor's time of decoding alone, over that of all frames; of
+    fast and coarse with size full only.
     ``error`` is the mean difference of the thumbnails in grey levels. ``radius n`` (the largest distance from any
     frame of the video to the nearest of n chosen ones, between thumbnails decoded exactly) and ``mean n`` are over
     those of the greedy coreset of all frames; every mode chooses by the same greedy coreset of its frames.
