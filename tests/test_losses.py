@@ -23,7 +23,6 @@ _VC2 = Clip(suffix=".mkv", codec="vc2", gop=1, options={"strict": "-2", "wavelet
 WHOLE = {
     "h264": replace(CLIPS["h264_b_frames"], n=N),
     "h264_pyramid": replace(CLIPS["h264_b_pyramid_4_refs"], n=N),
-    "h264_no_b": replace(CLIPS["h264_no_b_frames"], n=N),
     "h264_open": replace(CLIPS["h264_open_gop_mkv"], n=N),
     "hevc": replace(CLIPS["hevc"], n=N),
     "hevc_open": replace(CLIPS["hevc_open_gop"], n=N),
