@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from math import exp, log
+from math import exp, inf, log
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,20 @@ from framesift.video.plan import KeyframePlan, Part, parts
 from framesift.video.references import reference_reader
 from framesift.video.segment import Segment
 
-from . import clips, ours
+from . import clips
 from .metrics import distance_to_nearest, k_center
 from .peers import ffmpeg
-from .record import Run, alternate, shared
+from .record import alternate, shared, turns
 from .results import Settings, by, middle_of
 
 MODES = ("exact", "fast", "coarse", "keyframes")
 PICKS = (20, 100)
 _TENTH = "first tenth of GOPs"
 _FRAMES = {"tiny": 120, "small": 600, "full": 1800}
-_REPEATS = {"tiny": 1, "small": 2, "full": 5}
+_REPEATS = {"tiny": 1, "small": 3, "full": 5}
+"""Of what takes a tenth of the others' time; those once, but for ``full``."""
 _LONGER = {"tiny": 1, "small": 3, "full": 20}
-"""How often a real clip is repeated to be timed: as it is, start-up is most of it."""
+"""How often a real clip is repeated to be timed: as it is, opening a store is some of it."""
 
 Row = dict[str, Any]
 F32 = npt.NDArray[np.float32]
@@ -40,32 +41,31 @@ I64 = npt.NDArray[np.int64]
 
 
 def measure(settings: Settings) -> list[Row]:
-    """Of each clip whole indexing processes in each mode, in turn with ffmpeg; and what the frames chosen are worth."""
+    """Of each clip the indexing in each mode, and ffmpeg; and what the frames chosen are worth."""
     size = settings.size
-    one = alternate({"framesift": ours.index(clips.noisy(64, 64, 1), _threads())}, _REPEATS[size])
-    measurements = [{"clip": "(one frame)", "program": name, **asdict(r)} for name in one for r in one[name]]
+    measurements: list[Row] = []
     for path in shared(_material(size)):
         longer = path if size == "tiny" else clips.repeated(path, _LONGER[size])
-        for program, runs in _wall(longer, size).items():
-            measurements += [{"clip": path.name, "program": program, **asdict(run)} for run in runs]
-        measurements += [{"clip": path.name, **found} for found in _quality(path)]
+        found = [*_looked_at(longer, size), *_ffmpeg(path, size), *_quality(path, longer, size)]
+        measurements += [{"clip": path.name, **row} for row in found]
     return measurements
 
 
 def rows(measurements: list[Row]) -> list[Row]:
     """A row for each clip and way of choosing.
 
-    ``/ ffmpeg`` and ``x exact`` are wall clocks of whole indexing processes, the start-up taken off ours (one tiny
-    frame indexed), over ffmpeg's and exact's; ``decoding`` is the time of decoding alone, over that of all frames.
+    ``x exact`` is how many times more frames of the video a second are done with than in exact: demuxing, decoding and
+    storing by all cores, in a process that is warm; in exact and keyframes of the clip some times over, since of the
+    clip as it is opening and committing a store is some of it. ``/ ffmpeg`` is the time a frame over that of the ffmpeg
+    program, which decodes alone. ``decoding`` is the processor's time of decoding alone, over that of all frames; of
+    fast and coarse with size full only.
     ``error`` is the mean difference of the thumbnails in grey levels. ``radius n`` (the largest distance from any
     frame of the video to the nearest of n chosen ones, between thumbnails decoded exactly) and ``mean n`` are over
     those of the greedy coreset of all frames; every mode chooses by the same greedy coreset of its frames.
     """
-    wall = {at: middle_of(runs, "wall_s") for at, runs in by(measurements, "clip", "program").items()}
-    start_up = wall["(one frame)", "framesift"]
-    found = [
-        {**_speed(row["clip"], row["mode"], wall, start_up), **row} for row in measurements if "mode" in row
-    ]
+    timed = [row for row in measurements if "frame_s" in row]
+    frame_s = {at: middle_of(runs, "frame_s") for at, runs in by(timed, "clip", "program").items()}
+    found = [{**_speed(row["clip"], row["mode"], frame_s), **row} for row in measurements if "mode" in row]
     shown = [_shown(row) for row in found]
     if len({row["clip"] for row in found}) > 1:
         modes = dict.fromkeys(row["mode"] for row in found)
@@ -78,7 +78,8 @@ def _threads() -> int:
 
 
 def _material(size: str) -> list[Path]:
-    real = clips.real() if size != "tiny" else []
+    # The cheapest first, so that all are begun where the time is short.
+    real = sorted(clips.real(), key=_pixels) if size != "tiny" else []
     made = clips.noisy(320, 180, _FRAMES["tiny"], gop=20) if size == "tiny" else None
     return real or [made or clips.noisy(1280, 720, _FRAMES[size])]
 
@@ -86,20 +87,40 @@ def _material(size: str) -> list[Path]:
 # Speed ------------------------------------------------------------------------------------------------------------
 
 
-def _wall(path: Path, size: str) -> dict[str, list[Run]]:
-    commands = {f"framesift {mode}": ours.index(path, _threads(), mode) for mode in MODES}
-    if (peer := ffmpeg.decode(path, _threads())) is not None:
-        commands["ffmpeg"] = peer
-    return alternate(commands, _REPEATS[size], warm_up=int(size != "tiny"))
+def _pixels(path: Path) -> int:
+    with open_video(path) as (_, stream):
+        return stream.frames * stream.width * stream.height
 
 
-def _speed(clip: str, mode: str, wall: dict[tuple[Any, ...], float], start_up: float) -> Row:
-    if (clip, f"framesift {mode}") not in wall:
+def _looked_at(path: Path, size: str) -> list[Row]:
+    """Times of ``keyframes``, after one that does not count."""
+    found = [_index(path, "keyframes")[1] for turn in turns(_REPEATS[size])]
+    return found[1:]
+
+
+def _index(path: Path, mode: str) -> tuple[framesift.Index, Row]:
+    """An index, and how long it took."""
+    began = time.perf_counter()
+    made = framesift.index(path, decode=mode, threads=_threads(), isolate=False)
+    wall_s = time.perf_counter() - began
+    return made, {"program": f"framesift {mode}", "frame_s": wall_s / made.records[0].n_frames}
+
+
+def _ffmpeg(path: Path, size: str) -> list[Row]:
+    if (peer := ffmpeg.decode(path, _threads())) is None:
+        return []
+    runs = alternate({"ffmpeg": peer}, _REPEATS[size] if size == "full" else 1, warm_up=0)
+    n = clips.count(path)
+    return [{"program": "ffmpeg", **asdict(run), "frame_s": run.wall_s / n} for run in runs.get("ffmpeg", [])]
+
+
+def _speed(clip: str, mode: str, frame_s: dict[tuple[Any, ...], float]) -> Row:
+    if (clip, f"framesift {mode}") not in frame_s:
         return {}
-    exact, net = (wall[clip, f"framesift {name}"] - start_up for name in ("exact", mode))
-    row: Row = {"x exact": exact / net if net > 0 else None}
-    if (clip, "ffmpeg") in wall:
-        row["/ ffmpeg"] = net / wall[clip, "ffmpeg"]
+    exact, taken = (frame_s[clip, f"framesift {name}"] for name in ("exact", mode))
+    row: Row = {"x exact": exact / taken}
+    if (clip, "ffmpeg") in frame_s:
+        row["/ ffmpeg"] = taken / frame_s[clip, "ffmpeg"]
     return row
 
 
@@ -117,16 +138,22 @@ class _Way:
     decoded: str = ""
 
 
-def _quality(path: Path) -> list[Row]:
-    ways = [_indexed(path, mode) for mode in MODES]
+def _quality(path: Path, longer: Path, size: str) -> list[Row]:
+    repeats = {
+        name: 3 if size == "full" else int(name not in ("fast", "coarse")) for name in (*MODES, _TENTH)
+    }
+    timed: list[Row] = []
+    ways = [_indexed(path, mode, repeats[mode], longer if mode == "exact" else path, timed) for mode in MODES]
     full = ways[0]
     with open_video(path) as (container, stream):
         packets = read_packets(container, stream)
     tenth = [_beginning(packets, segment) for segment in packets.segments]
     frames = np.concatenate([part.frames for part in tenth])
-    ways.append(_Way(_TENTH, frames, full.thumbnails[frames], _decoding_s(path, packets, tenth)))
+    ways.append(
+        _Way(_TENTH, frames, full.thumbnails[frames], _decoding_s(path, packets, tenth, repeats[_TENTH]))
+    )
     best = {n: distance_to_nearest(full.thumbnails, k_center(full.thumbnails, n)) for n in PICKS}
-    rows = []
+    rows = [row for row in timed if row["program"] != "framesift keyframes"]
     for way in ways:
         error = np.abs(way.thumbnails - full.thumbnails[way.frames]).mean()
         row: Row = {
@@ -134,7 +161,7 @@ def _quality(path: Path) -> list[Row]:
             "decoded": way.decoded,
             "n_frames": len(full.frames),
             "n_rows": len(way.frames),
-            "decoding": way.decoding_s / full.decoding_s,
+            "decoding": way.decoding_s / full.decoding_s if way.decoding_s < inf else "",
             "error": float(error),
         }
         for n in PICKS:
@@ -173,11 +200,15 @@ def _at_random(n_frames: int, n: int) -> list[I64]:
 _BASELINES = {"evenly spaced": _evenly, "random": _at_random}
 
 
-def _indexed(path: Path, mode: str) -> _Way:
-    with framesift.index(path, decode=mode) as index:
-        reader, record = index.reader(0), index.records[0]
-        thumbnails = reader.read("thumbnails").reshape(record.n_rows, -1).astype(np.float32)
+def _indexed(path: Path, mode: str, repeats: int, longer: Path, timed: list[Row]) -> _Way:
+    """The frames that a mode gives of *path*, from an index of *longer*, which begins like it."""
+    made, row = _index(longer, mode)
+    timed.append(row)
+    with made:
+        reader, record = made.reader(0), made.records[0]
         frames = reader.frames()
+        frames = frames[frames < clips.count(path)]
+        thumbnails = reader.read("thumbnails")[: len(frames)].reshape(len(frames), -1).astype(np.float32)
     with open_video(path) as (container, stream):
         some = record.decoded in ("coarse", "keyframes")
         reader_of = reference_reader(record.codec, stream.codec_context.extradata) if some else None
@@ -190,7 +221,7 @@ def _indexed(path: Path, mode: str) -> _Way:
             int(np.square(thumbnails[b] - thumbnails[a], dtype=np.float64).sum()) for a, b in pairwise(at)
         ]
         planned = plan.with_more(np.array(squares, np.int64))
-    seconds = _decoding_s(path, packets, planned, record.shortcuts)
+    seconds = _decoding_s(path, packets, planned, repeats, record.shortcuts)
     return _Way(mode, frames, thumbnails, seconds, record.decoded)
 
 
@@ -203,12 +234,16 @@ def _beginning(packets: PacketIndex, segment: Segment) -> Part:
 
 
 def _decoding_s(
-    path: Path, packets: PacketIndex, planned: Iterable[Part], shortcuts: dict[str, str] | None = None
+    path: Path,
+    packets: PacketIndex,
+    planned: Iterable[Part],
+    repeats: int,
+    shortcuts: dict[str, str] | None = None,
 ) -> float:
-    """Processor seconds of decoding, by one thread, the best of three."""
+    """Processor seconds of decoding, by one thread, the best of some; infinite of none."""
     needed = ~packets.droppable
     seconds = []
-    for _ in range(3):
+    for _ in range(repeats):
         with open_video(path, shortcuts=shortcuts) as (container, stream):
             decoder = Decoder(container, stream)
             began = time.process_time()
@@ -216,7 +251,7 @@ def _decoding_s(
                 for _frame in decoder.segment(part.segment, packets.pts[part.frames], needed):
                     pass
             seconds.append(time.process_time() - began)
-    return min(seconds)
+    return min(seconds, default=inf)
 
 
 # The table --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -164,14 +163,6 @@ def test_a_video_too_small_for_the_batch_is_set_aside_alone(clip: Path, tmp_path
         assert [aside.reason for aside in made.set_aside] == [
             "crop 0,90,0,60 reaches outside the 64x48 frame"
         ]
-
-
-def test_a_video_whose_frames_change_their_size_is_set_aside(tmp_path: Path) -> None:
-    small = make_clip(tmp_path / "1.ts", n=10, size=(64, 48))
-    large = make_clip(tmp_path / "2.ts", n=10, size=(96, 64))
-    path = tmp_path / "both.ts"
-    path.write_bytes(small.read_bytes() + large.read_bytes())
-    assert re.fullmatch(r"the frame size changes from \d+x\d+ to \d+x\d+ at pts \d+", refused(path))
 
 
 # Short, cut off, damaged ------------------------------------------------------------------------------------------

@@ -398,6 +398,8 @@ def test_a_job_that_is_done_keeps_nothing_of_its_frames(
 class _Packets:
     """A container whose packets cost nothing."""
 
+    format = SimpleNamespace(name="mov")
+
     def __init__(self, n: int) -> None:
         self.n = n
 
@@ -411,7 +413,9 @@ class _Packets:
 
 def test_the_packet_index_keeps_to_its_formula() -> None:
     peaks = []
-    stream: Any = SimpleNamespace(codec_context=SimpleNamespace(pix_fmt="yuv420p"))
+    stream: Any = SimpleNamespace(
+        codec_context=SimpleNamespace(pix_fmt="yuv420p", codec=SimpleNamespace(canonical_name="h264"))
+    )
     for n in (20_000, 120_000):
         tracemalloc.start()
         found = read_packets(_Packets(n), stream)  # type: ignore[arg-type]

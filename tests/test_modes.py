@@ -171,6 +171,7 @@ def test_frames_that_are_left_out_change_no_other(
 ) -> None:
     path, truth = material(name)
     force(monkeypatch, unbalanced=False)
+    assert not packets_of(path).is_lossy
     record = assert_exact(path, truth, decode=mode, threads=threads)
     assert record.seekable == CLIPS[name].segments, record.doubt
     if name in UNTIMED:

@@ -172,13 +172,13 @@ def array_damaged(path: Path, why: str) -> IntegrityError:
     return IntegrityError(f"{path} is damaged ({why}); rebuild it with framesift index")
 
 
-def _compress(rows: npt.NDArray[Any]) -> tuple[bytes, bytes]:
-    """What is stored of *rows*, and its checksum; memory: twice that of the rows, at worst."""
+def _compress(rows: npt.NDArray[Any]) -> tuple[memoryview, bytes]:
+    """What is stored of *rows*, and its checksum; memory: that of the rows, at worst."""
     import google_crc32c  # late: other threads decode meanwhile
 
     data = zstd.compress(rows.reshape(-1).view(np.uint8), _ZSTD_LEVEL)
     checksum: int = google_crc32c.value(data)
-    return data, checksum.to_bytes(_CRC_BYTES, "little")
+    return data.data, checksum.to_bytes(_CRC_BYTES, "little")
 
 
 def _decompress(data: bytes, n_bytes: int) -> bytes | None:

@@ -13,6 +13,7 @@ from .arrays import Array, array_lost
 from .errors import IntegrityError
 from .files import disk_errors, remove_partial, remove_tree, write_atomically, write_json
 from .groups import create_group
+from .pages import zeros
 from .store import SCHEMA_VERSION, SourceRecord, Store
 from .video.segment import Segment
 
@@ -138,14 +139,17 @@ class SourceWriter:
         """Empty buffers for chunk *number*: 1 to 2 MB."""
         start = number * self.rows_a_chunk
         n = min(self.rows_a_chunk, self.n_rows - start)
+        chroma = zeros((n, 2, *self.shape)) if self.color else None
+        if chroma is not None:
+            chroma[:] = 128
         return Chunk(
             number=number,
             start=start,
-            thumbnails=np.zeros((n, *self.shape), np.uint8),
+            thumbnails=zeros((n, *self.shape)),
             sharpness=np.zeros(n, np.float32),
             content_hash=np.zeros(n, np.uint64),
             flags=np.zeros(n, np.uint8),
-            chroma=np.full((n, 2, *self.shape), 128, np.uint8) if self.color else None,
+            chroma=chroma,
         )
 
     def write(self, chunk: Chunk, statistics: npt.NDArray[np.float32]) -> None:

@@ -16,22 +16,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import pages
+
 _SIZE, _ADDRESS = ctypes.c_size_t, ctypes.c_void_p
 
 
-def compress(data: npt.NDArray[np.uint8], level: int) -> bytes:
+def compress(data: npt.NDArray[np.uint8], level: int) -> npt.NDArray[np.uint8]:
     """One frame, which says its size, of the bytes *data*, C-contiguous."""
     library = _library()
     if library is None:
         from numcodecs.zstd import compress
 
-        frame: bytes = compress(data, level)
-        return frame
-    out = np.empty(library.ZSTD_compressBound(data.size), np.uint8)
+        return np.frombuffer(compress(data, level), np.uint8)
+    out = pages.zeros(library.ZSTD_compressBound(data.size))
     n = library.ZSTD_compress(out.ctypes.data, out.size, data.ctypes.data, data.size, level)
     if library.ZSTD_isError(n):
         raise RuntimeError(f"Zstandard cannot compress {data.size} bytes")
-    return out[:n].tobytes()
+    return out[:n]
 
 
 def decompress(frame: bytes, n_bytes: int) -> bytes | None:

@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
-from ..measure import Meter, View, content_hash, make_view
+from ..measure import Meter, ResizeError, View, content_hash, make_view
 from ..source_store import Flag, SourceWriter
 from ..sources import Fingerprint
 from ..store import SourceRecord
@@ -36,6 +36,7 @@ DAMAGED = "damaged packets"
 EVEN = "even"
 """The mode that decodes what evenly spaced frames need: see `job.Even`."""
 _UNLIKE = "decoded from a keyframe it gives other frames"
+_RESIZED = "the size of its frames changes"
 _OTHERS = "its packets promise other frames than come out"
 _NO_PTS = -(1 << 63)
 
@@ -78,6 +79,8 @@ class SequentialJob(Job):
         """Index and content hash of a frame that was decoded from its keyframe, the hash -1 where it cannot be."""
         self._is_unlike = False
         """It was another frame than in sequence."""
+        self._is_resized = False
+        """Frames that are wanted have different sizes."""
 
     def _probe(self, decoder: Decoder) -> None:
         stream = decoder.stream
@@ -92,7 +95,9 @@ class SequentialJob(Job):
         if self.packets.n_packets == 0:
             raise SourceError("there is no frame in it")
         first = decoder.any_frame()
-        if first is None:  # a format without seeking is at its end now
+        starts = self.packets.pts[:1]
+        if first is None or (first.pts is not None and np.any(first.pts > starts)):
+            # A format without seeking is at its end now, and MPEG-TS's goes to a keyframe nearby.
             self._decoders.close()
             decoder = self._decoders.get(self, self.source.path, {})
             stream, first = decoder.stream, next(decoder.sequence(), None)
@@ -172,7 +177,11 @@ class SequentialJob(Job):
             pts = np.arange(self.packets.n_packets) if is_whole else self._read_pts()
         for _ in range(4):
             was_suspect = self._is_suspect
-            seen = self._decode_whole(pts)
+            try:
+                seen = self._decode_whole(pts)
+            except ResizeError:
+                self._give_up(_RESIZED)
+                continue
             if self.context.stopping.is_set():
                 return []
             if self.mode != "exact" and (self._is_damaged or not np.array_equal(seen, self._promised())):
@@ -231,6 +240,7 @@ class SequentialJob(Job):
         self.context.store.discard(self.source.id)
         self._begin(pts)
         meter, cursor = self._meter(), self.rows.cursor()
+        meter.resizes = self.mode == "exact"
         seen = array("q")
         indices = count() if self._given is None else chain(self._given.tolist(), repeat(-1))
         for index, frame in zip(indices, self._frames(), strict=False):
@@ -243,6 +253,7 @@ class SequentialJob(Job):
             self._measure(meter, cursor, index, frame)
         else:
             cursor.close()
+        self._is_resized = meter.is_resized
         return np.array(seen, np.int64)
 
     # The end -------------------------------------------------------------------------------------------------
@@ -250,6 +261,7 @@ class SequentialJob(Job):
     def _finish(self, pts: Pts) -> Iterable[Task]:
         # Of what was tried nothing may show that another number of threads would not have tried.
         doubt = self.packets.doubt or (DAMAGED if self._is_damaged else _UNLIKE if self._is_unlike else "")
+        doubt = doubt or (_RESIZED if self._is_resized else "")
         if not doubt and not np.array_equal(pts, self.packets.pts):
             doubt = _OTHERS
         seekable = not doubt
@@ -295,6 +307,9 @@ class SequentialJob(Job):
             found.append(f"{self.n_errors} packets could not be decoded")
         elif self._is_damaged:
             found.append("some packets are damaged")
+        if self._is_resized:
+            size = f"{self.view.width}x{self.view.height}"
+            found.append(f"{_RESIZED}: thumbnails of all have the shape of the first, which is of {size}")
         if self._why_not:
             instead = "every frame" if self.mode == "exact" else "the frames that others are predicted from"
             found.append(f"not decode={self.context.options.decode} but {instead}: {self._why_not}")

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from av.video.frame import VideoFrame
 
-from ..measure import Meter, content_hash
+from ..measure import Meter, ResizeError, content_hash
 from ..sources import Fingerprint
 from ..video.decode import Decoder, SegmentMismatchError
 from ..video.packets import merge
@@ -54,6 +54,8 @@ class VideoJob(SequentialJob):
         elif self._reorders and not self.packets.is_reordered:
             # Otherwise this shows only where every frame is decoded.
             self._give_up("its time stamps do not tell the order of its frames")
+        elif self.mode != "exact" and self.packets.is_lossy:
+            self._give_up("packets are missing, and which frames come out shows only where all are decoded")
         if self.mode == "keyframes":
             plan = KeyframePlan(self.packets, self.window, self.view.width * self.view.height)
             if not plan.is_sparse:
@@ -210,7 +212,7 @@ class VideoJob(SequentialJob):
             for part in batch:
                 if not self._mismatch and not self.context.stopping.is_set():
                     work(self._decoders.get(self, self.source.path, self.shortcuts), part)
-        except SegmentMismatchError as e:
+        except (SegmentMismatchError, ResizeError) as e:
             self._mismatch = str(e)
         return self._end(then)
 

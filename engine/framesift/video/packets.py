@@ -17,6 +17,12 @@ Table: TypeAlias = npt.NDArray[np.int64]
 
 NO_TIME = -(1 << 63)
 """Where a packet has no pts or dts, as in FFmpeg."""
+_BROADCASTS = ("mpegts", "mpeg")
+"""Containers that are received rather than made, without an index."""
+_ANY_RATE = ("h264", "hevc")
+"""Whose frames may have any times, and whose numbers tell."""
+_GAP = 1.5
+"""Of the usual time from frame to frame: a longer one means that some are missing."""
 BYTES_A_PACKET = 128
 """Of memory, at most, while a stream is being indexed: its table, and what is made of it."""
 
@@ -46,6 +52,9 @@ class PacketIndex(NamedTuple):
     """Packets of frames that an edit list hides."""
     is_damaged: bool
     """Some packet is not whole, or the file cannot be read to its end."""
+    is_lossy: bool = False
+    """Packets are missing, so that only a decoder knows which frames the others give; told of streams with *references*, and
+    in containers of broadcasts."""
 
 
 def read_packets(
@@ -87,7 +96,23 @@ def read_packets(
     _number_first_dts(table[:, 1])
     if np.any(table[:, :2] == NO_TIME):
         return _doubtful(table, "packets without time stamps")
-    return _index(table, droppable(headers))
+    is_lossy = _is_lossy(container, stream, table[:, 0], references)
+    return _index(table, droppable(headers))._replace(is_lossy=is_lossy)
+
+
+def _is_lossy(
+    container: InputContainer, stream: VideoStream, pts: npt.NDArray[np.int64], references: Reader | None
+) -> bool:
+    numbering = None if references is None else references.numbering
+    if numbering is not None and numbering.has_gaps():
+        return True
+    codec = stream.codec_context.codec.canonical_name
+    if container.format.name not in _BROADCASTS or len(pts) < 2 or codec in _ANY_RATE:
+        return False
+    if codec == "dirac":  # cut into more packets than there are pictures
+        return True
+    steps = np.diff(np.sort(pts))
+    return bool(steps.max() > _GAP * np.median(steps))
 
 
 def _table(rows: "array[int]") -> Table:
