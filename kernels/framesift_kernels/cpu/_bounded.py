@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import F32, F64, I32, I64, U8, Rows
 from ._compile import kernel, native
 from ._lloyd import BATCH, add_rows
-from ._narrow import pair_distances
+from ._pairs import pair_distances
 from ._rows import distances, fetch, pack_into
 from ._sift import round_centers, settle, sift, slack
 from ._vector import ROWS, VECTORS, WIDTH, keep_lowest, keep_second, lowest
@@ -39,6 +39,8 @@ def bounded_step(
     rounded: U8,
     norms: F32,
     scores: I32,
+    candidates: I32,
+    rough: F32,
     pair_rows: I64,
     pair_numbers: I32,
     pair_sqdist: F32,
@@ -64,7 +66,7 @@ def bounded_step(
         compared[0] += len(rows)
         if narrow:
             n_pairs, n_open = sift(
-                x, rows, k, lanes, origin, bias, scale, rounded, norms, scores,
+                x, rows, centers, lanes, origin, bias, scale, rounded, norms, scores, candidates, rough,
                 pair_rows, pair_numbers, open_rows, lower,
             )  # fmt: skip
             settle(x, centers, n_pairs, pair_rows, pair_numbers, pair_sqdist, sqdist, labels, lower)

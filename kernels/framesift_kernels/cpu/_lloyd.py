@@ -10,7 +10,7 @@ from .. import F32, F64, I32, I64, U8, Rows
 from ._compile import kernel, native, pin
 from ._narrow import GROUP, NARROW
 from ._rows import distances, fetch, lower, pack_into, scratch
-from ._sift import MOST, SCALES, round_centers, settle, sift
+from ._sift import KEPT, MOST, SCALES, round_centers, settle, sift
 from ._vector import ROWS, VECTORS, WIDTH, to_float
 
 BATCH = 192
@@ -60,7 +60,7 @@ def _workspace(k: int, d: int, narrow: int) -> tuple[Any, ...]:
     vectors = -(-k // WIDTH)
     size = -(-d // WIDTH) * WIDTH if narrow else 0
     v = vectors if narrow else 0
-    pairs = BATCH * (MOST if narrow else 1) + WIDTH
+    pairs = BATCH * (KEPT if narrow else 1) + WIDTH
     return (
         np.zeros((v, size // GROUP, WIDTH * GROUP), np.int8),
         np.zeros(size, np.float32),
@@ -69,6 +69,8 @@ def _workspace(k: int, d: int, narrow: int) -> tuple[Any, ...]:
         np.zeros((ROWS, size), np.uint8),
         np.zeros((ROWS, 2), np.float32),
         np.empty((ROWS, v * WIDTH), np.int32),
+        np.empty(MOST, np.int32),
+        np.empty(MOST, np.float32),
         np.empty(pairs, np.int64),
         np.empty(pairs, np.int32),
         np.empty(pairs, np.float32),
@@ -95,6 +97,8 @@ def assign_and_sum(
     rounded: U8,
     norms: F32,
     scores: I32,
+    candidates: I32,
+    rough: F32,
     pair_rows: I64,
     pair_numbers: I32,
     pair_sqdist: F32,
@@ -120,7 +124,7 @@ def assign_and_sum(
         rows = batch[: stop - start]
         if narrow and not pause:
             n_pairs, n_open = sift(
-                x, rows, k, lanes, origin, bias, scale, rounded, norms, scores,
+                x, rows, centers, lanes, origin, bias, scale, rounded, norms, scores, candidates, rough,
                 pair_rows, pair_numbers, open_rows, no_bounds,
             )  # fmt: skip
             settle(x, centers, n_pairs, pair_rows, pair_numbers, pair_sqdist, sqdist, labels, no_bounds)

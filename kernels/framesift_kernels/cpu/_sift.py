@@ -23,7 +23,6 @@ from ._narrow import (
     fetch_ahead,
     highest,
     lanes_from,
-    pair_distances,
     round_row,
     row_reach,
     scores_1,
@@ -31,10 +30,13 @@ from ._narrow import (
     scores_3,
     scores_4,
 )
+from ._pairs import TOGETHER, pair_distances, rough_distances
 from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
-MOST = 8
-"""Candidates of a row that are compared one by one; if there are more, all centres are."""
+MOST = 24
+"""Candidates of a row that are compared one by one, roughly; if there are more, all centres are."""
+KEPT = 8
+"""Of these, left after that; if there are more, all centres are compared."""
 _SAMPLE = 64
 """Rows that the step is chosen by; others may be farther from the origin, which costs speed."""
 _MOST_SCORE = 2.0**29  # which integers hold, with any product added
@@ -116,7 +118,7 @@ def score(rows: U8, lanes: npt.NDArray[np.int8], bias: I32, at: int, out: I32) -
 def sift(
     x: Rows,  # IN  (n, d)
     rows: I64,  # IN  (m,) rows of x
-    k: int,
+    centers: F32,  # IN  (k, d)
     lanes: npt.NDArray[np.int8],  # IN  (vectors, bytes / GROUP, WIDTH * GROUP)
     origin: F32,  # IN  (bytes,)
     bias: I32,  # IN  (vectors * WIDTH,)
@@ -124,7 +126,9 @@ def sift(
     rounded: U8,  # scratch  (ROWS, bytes)
     norms: F32,  # scratch  (ROWS, 2)
     scores: I32,  # scratch  (ROWS, vectors * WIDTH)
-    pair_rows: I64,  # OUT  (>= m * MOST,)
+    candidates: I32,  # scratch  (MOST,)
+    rough: F32,  # scratch  (MOST,)
+    pair_rows: I64,  # OUT  (>= m * KEPT,)
     pair_numbers: I32,  # OUT  as many
     open_rows: I64,  # OUT  (m,)
     lower: F32,  # OUT  (n,) or (0,): at most the distance to any centre that is in no pair
@@ -149,20 +153,23 @@ def sift(
             high = highest(scores, r, np.int32(2**31 - 1))
             doubt = _doubt(norm, norms[r, 1], x.shape[1], scale)
             window = _window(norm - np.float64(high) * scale[GAIN], doubt, x.shape[1]) / scale[GAIN]
-            found, limit = MOST + 1, np.int32(0)
+            found, limit, others = MOST + 1, np.int32(0), np.float32(np.inf)
             if window < _MOST_SCORE:
                 limit = np.int32(high - np.int64(window) - 1)
-                found = _candidates(scores, r, limit, k, n_pairs, pair_numbers)
-            if found > MOST:
+                found = _candidates(scores, r, limit, len(centers), candidates)
+            if 1 < found <= MOST:
+                found, others = _thin_out(x, row, centers, found, candidates, rough)
+            if found > KEPT:
                 open_rows[n_open] = row
                 n_open += 1
                 continue
-            for pair in range(n_pairs, n_pairs + found):
-                pair_rows[pair] = row
+            for at in range(found):
+                pair_rows[n_pairs + at], pair_numbers[n_pairs + at] = row, candidates[at]
             n_pairs += found
             if len(lower):
                 high = highest(scores, r, limit)
-                lower[row] = _beyond(norm, -np.float64(high) * scale[GAIN], doubt, x.shape[1])
+                far = _beyond(norm, -np.float64(high) * scale[GAIN], doubt, x.shape[1])
+                lower[row] = min(far, _lowered(others, x.shape[1]))
     return n_pairs, n_open
 
 
@@ -194,8 +201,7 @@ def _candidates(
     r: int,
     limit: np.int32,
     k: int,
-    at: int,
-    numbers: I32,  # OUT  from *at* on, at most MOST
+    numbers: I32,  # OUT  (MOST,)
 ) -> int:
     """Note the centres of row r with a score from *limit* on, and return how many they are; MOST + 1 for more."""
     found, vectors = 0, scores.shape[1] // WIDTH
@@ -209,10 +215,46 @@ def _candidates(
             number = first * WIDTH + np.int64(count_trailing_zeros(mask))
             if found == MOST or number >= k:
                 return MOST + 1
-            numbers[at + found] = number
+            numbers[found] = number
             found += 1
             mask &= mask - np.uint64(1)
     return found
+
+
+@kernel
+def _thin_out(
+    x: Rows,  # IN  (n, d)
+    i: int,
+    centers: F32,  # IN  (k, d)
+    found: int,
+    numbers: I32,  # INOUT  (MOST,) the first *found*
+    rough: F32,  # scratch  (MOST,)
+) -> tuple[int, np.float32]:
+    """Of some centres leave those that may be the nearest of row i; return how many, and the lowest of the others.
+
+    A sum of squares in any order is as near to the true one as a chain is, or nearer.
+    """
+    for at in range(found, -(-found // TOGETHER) * TOGETHER):
+        numbers[at] = numbers[0]
+    rough_distances(x, i, centers, numbers, found, rough)
+    lowest = rough[0]
+    for at in range(1, found):
+        lowest = min(lowest, rough[at])
+    limit = np.float64(lowest) * (1 + slack(x.shape[1])) + _TINY
+    left, others = 0, np.float32(np.inf)
+    for at in range(found):
+        if rough[at] <= limit:
+            numbers[left] = numbers[at]
+            left += 1
+        else:
+            others = min(others, rough[at])
+    return left, others
+
+
+@kernel
+def _lowered(sqdist: np.float32, d: int) -> np.float32:
+    """At most the distance whose square is *sqdist* as computed."""
+    return np.float32(math.sqrt(sqdist) * (1 - slack(d)) * (1 - 2.0**-22))
 
 
 @kernel
@@ -230,7 +272,6 @@ def settle(
     """Take the pairs into account, as `_rows.lower` does."""
     if not n_pairs:
         return
-    shrink = (1 - slack(x.shape[1])) * (1 - 2.0**-22)
     for pair in range(n_pairs, n_pairs + WIDTH):  # those that fill the last vector
         pair_rows[pair], pair_numbers[pair] = pair_rows[n_pairs - 1], pair_numbers[n_pairs - 1]
     for at in range(0, n_pairs, WIDTH):
@@ -242,4 +283,4 @@ def settle(
             other = sqdist[i]
             sqdist[i], nearest[i] = value, pair_numbers[pair]
         if len(lower):
-            lower[i] = min(lower[i], np.float32(math.sqrt(other) * shrink))
+            lower[i] = min(lower[i], _lowered(other, x.shape[1]))
