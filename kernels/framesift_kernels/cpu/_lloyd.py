@@ -21,6 +21,7 @@ _PAUSE = 15
 """Batches for which sifting rests where it did not pay."""
 
 
+_LINE = 64
 _KEPT_BYTES = 2**20
 """Of a workspace that a thread keeps."""
 
@@ -49,11 +50,25 @@ def workspace(k: int, n: int, d: int) -> tuple[Any, ...]:
     key = k, d, int(narrow)
     if key == _kept.key:
         return _kept.arrays
-    arrays = _workspace(*key)
+    arrays = tuple(aligned(array) for array in _workspace(*key))
     if sum(array.nbytes for array in arrays) <= _KEPT_BYTES:
         arrays = tuple(pin(array) for array in arrays)
         _kept.key, _kept.arrays = key, arrays
     return arrays
+
+
+def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A copy that begins where a line of the cache does: a vector of it lies in one line, not across two."""
+    memory = np.empty(array.nbytes + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def no_sums(x: Rows, centers: F32) -> F64 | I64:
+    """Zeros for the sums of clusters, exact ones for bytes."""
+    return aligned(np.zeros(centers.shape, np.int64 if x.dtype == np.uint8 else np.float64))
 
 
 def _workspace(k: int, d: int, narrow: int) -> tuple[Any, ...]:
@@ -69,6 +84,8 @@ def _workspace(k: int, d: int, narrow: int) -> tuple[Any, ...]:
         np.zeros((ROWS, size), np.uint8),
         np.zeros((ROWS, 2), np.float32),
         np.empty((ROWS, v * WIDTH), np.int32),
+        np.empty(ROWS, np.int32),
+        np.empty(ROWS, np.float64),
         np.empty(MOST, np.int32),
         np.empty(MOST, np.float32),
         np.empty(pairs, np.int64),
@@ -97,6 +114,8 @@ def assign_and_sum(
     rounded: U8,
     norms: F32,
     scores: I32,
+    limits: I32,
+    doubts: F64,
     candidates: I32,
     rough: F32,
     pair_rows: I64,
@@ -124,8 +143,8 @@ def assign_and_sum(
         rows = batch[: stop - start]
         if narrow and not pause:
             n_pairs, n_open = sift(
-                x, rows, centers, lanes, origin, bias, scale, rounded, norms, scores, candidates, rough,
-                pair_rows, pair_numbers, open_rows, no_bounds,
+                x, rows, centers, lanes, origin, bias, scale, rounded, norms, scores, limits, doubts,
+                candidates, rough, pair_rows, pair_numbers, open_rows, no_bounds,
             )  # fmt: skip
             settle(x, centers, n_pairs, pair_rows, pair_numbers, pair_sqdist, sqdist, labels, no_bounds)
             pause = _PAUSE if 2 * n_open > stop - start else 0

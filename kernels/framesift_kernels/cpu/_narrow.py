@@ -9,6 +9,7 @@ A row is ``origin + step * (a - 128)`` and a rest, with bytes a; a centre ``orig
 bytes b.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -288,6 +289,42 @@ def _round_row_python(
     return (value * value).sum(dtype=np.float32), (left * left).sum(dtype=np.float32)
 
 
+def _put_lane(context: Any, rows: Any, lanes: Any, i: Any) -> Any:
+    """Typing and code of `put_lane`; see `_put_lane_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        rows, lanes, words, four = e.array(0), e.array(1), _I32.as_pointer(), ir.VectorType(_I32, GROUP)
+        groups, width = e.shape(lanes, 1), _I64(WIDTH)
+        lane = builder.add(
+            builder.mul(builder.udiv(args[2], width), builder.mul(groups, width)), builder.urem(args[2], width)
+        )
+        start, to = builder.bitcast(rows.data, words), builder.gep(builder.bitcast(lanes.data, words), [lane])
+        (total,) = e.sums(1, four)
+        with cgutils.for_range(builder, groups) as loop:
+            word = builder.load(builder.gep(start, [loop.index]), align=1)
+            word = builder.xor(word, _I32(0x80808080))  # 128 less, of each byte
+            builder.store(word, builder.gep(to, [builder.mul(loop.index, width)]), align=1)
+            whole = builder.sext(builder.bitcast(word, ir.VectorType(_I8, GROUP)), four)
+            builder.store(builder.add(builder.load(total), whole), total)
+        found = builder.load(total)
+        ends = [builder.extract_element(found, _I32(j)) for j in range(GROUP)]
+        return builder.sext(functools.reduce(builder.add, ends), _I64)
+
+    return types.int64(rows, lanes, types.intp), codegen
+
+
+def _put_lane_python(
+    rows: Any,  # IN  (ROWS, bytes) uint8, of which the first is a centre; 128 is the origin
+    lanes: Any,  # OUT  (vectors, bytes / GROUP, WIDTH * GROUP) int8
+    i: int,
+) -> int:
+    """Make a rounded centre lane i. Returns the sum of its signed bytes."""
+    whole = rows[0].astype(np.int64) - 128
+    lanes[i // WIDTH].reshape(-1, WIDTH, GROUP)[:, i % WIDTH] = whole.reshape(-1, GROUP)
+    return int(whole.sum())
+
+
 def _fetch_ahead(context: Any, x: Any, i: Any) -> Any:
     """Typing and code of `fetch_ahead`; see `_fetch_ahead_python` for what it does."""
 
@@ -317,6 +354,7 @@ scores_3 = intrinsic(_scores_python(3), _scores(3))
 scores_4 = intrinsic(_scores_python(4), _scores(4))
 highest = intrinsic(_highest_python, _highest)
 lanes_from = intrinsic(_lanes_from_python, _lanes_from)
+put_lane = intrinsic(_put_lane_python, _put_lane)
 fetch_ahead = intrinsic(_fetch_ahead_python, _fetch_ahead)
 row_reach = intrinsic(_row_reach_python, _row_reach)
 round_row = intrinsic(_round_row_python, _round_row)

@@ -16,13 +16,13 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .. import F32, I32, I64, U8, Rows
+from .. import F32, F64, I32, I64, U8, Rows
 from ._compile import kernel
 from ._narrow import (
-    GROUP,
     fetch_ahead,
     highest,
     lanes_from,
+    put_lane,
     round_row,
     row_reach,
     scores_1,
@@ -40,10 +40,11 @@ KEPT = 8
 _SAMPLE = 64
 """Rows that the step is chosen by; others may be farther from the origin, which costs speed."""
 _MOST_SCORE = 2.0**29  # which integers hold, with any product added
+_NO_LIMIT = -(2**31)
 _WORD = 64 // WIDTH
 """Vectors of which a word tells the lanes."""
 _TINY = 1e-30  # below this, squares underflow and the relative error has no bound
-INVERSE, STEP, GAIN, REST, REACH, ROUNDING, SCALES = range(7)
+INVERSE, STEP, GAIN, INVERSE_GAIN, REST, REACH, ROUNDING, SCALES = range(8)
 """What the numbers of a scale are."""
 
 
@@ -65,12 +66,13 @@ def round_centers(
 ) -> None:
     """Choose origin and steps, and round the centres."""
     k, d = centers.shape
+    share = np.float32(1 / k)
     for j in range(d):
         origin[j] = 0
     for i in range(k):
         row = centers[i]
         for j in range(d):
-            origin[j] += row[j] / np.float32(k)
+            origin[j] += row[j] * share
     farthest, most = np.float32(0), np.float32(0)
     for i in range(0, len(x), max(1, len(x) // _SAMPLE)):
         farthest = max(farthest, row_reach(x, i, origin))
@@ -82,19 +84,14 @@ def round_centers(
     rest, reach, fits = np.float32(0), np.float32(0), True
     for i in range(k):
         norm, left = round_row(centers, i, origin, np.float32(1 / center_step), center_step, rounded, 0)
-        lane, total = lanes[i // WIDTH], np.int64(0)
-        first = i % WIDTH * GROUP
-        for group in range(len(lane)):
-            for j in range(GROUP):
-                whole = np.int64(rounded[0, group * GROUP + j]) - 128
-                total += whole
-                lane[group, first + j] = whole
+        total = put_lane(rounded, lanes, i)
         value = -np.float64(norm) / gain - 128.0 * total  # bytes of rows are 128 too large
         fits = fits and bool(abs(value) < _MOST_SCORE)
         bias[i] = np.int32(value) if fits else np.int32(0)
         rest, reach = max(rest, left), max(reach, norm)
     room = 1 + slack(d)
-    scale[STEP], scale[INVERSE], scale[GAIN] = step, np.float32(1 / step), gain
+    scale[STEP], scale[INVERSE] = step, np.float32(1 / step)
+    scale[GAIN], scale[INVERSE_GAIN] = gain, np.float32(1 / gain)
     scale[REACH] = math.sqrt(reach) * room
     scale[REST] = math.sqrt(rest) * room + 2.0**-22 * scale[REACH]
     scale[ROUNDING] = 2 * gain + slack(d) * reach if fits else np.inf
@@ -126,6 +123,8 @@ def sift(
     rounded: U8,  # scratch  (ROWS, bytes)
     norms: F32,  # scratch  (ROWS, 2)
     scores: I32,  # scratch  (ROWS, vectors * WIDTH)
+    limits: I32,  # scratch  (ROWS,)
+    doubts: F64,  # scratch  (ROWS,)
     candidates: I32,  # scratch  (MOST,)
     rough: F32,  # scratch  (MOST,)
     pair_rows: I64,  # OUT  (>= m * KEPT,)
@@ -148,15 +147,18 @@ def sift(
             fetch_ahead(x, rows[later])
         for at in range(0, len(lanes), VECTORS):
             score(rounded, lanes, bias, at, scores)
-        for r in range(held):
-            row, norm = rows[first + r], np.float64(norms[r, 0])
-            high = highest(scores, r, np.int32(2**31 - 1))
+        for r in range(held):  # of all rows before what is next, whose branches can hardly be foretold
+            norm, high = np.float64(norms[r, 0]), highest(scores, r, np.int32(2**31 - 1))
             doubt = _doubt(norm, norms[r, 1], x.shape[1], scale)
-            window = _window(norm - np.float64(high) * scale[GAIN], doubt, x.shape[1]) / scale[GAIN]
-            found, limit, others = MOST + 1, np.int32(0), np.float32(np.inf)
+            nearest = norm - np.float64(high) * scale[GAIN]
+            window = _window(nearest, doubt, x.shape[1]) * scale[INVERSE_GAIN]
+            doubts[r], limits[r] = doubt, _NO_LIMIT
             if window < _MOST_SCORE:
-                limit = np.int32(high - np.int64(window) - 1)
-                found = _candidates(scores, r, limit, len(centers), candidates)
+                limits[r] = high - np.int64(window) - 1
+        for r in range(held):
+            row, found, others = rows[first + r], MOST + 1, np.float32(np.inf)
+            if limits[r] != _NO_LIMIT:
+                found = _candidates(scores, r, limits[r], len(centers), candidates)
             if 1 < found <= MOST:
                 found, others = _thin_out(x, row, centers, found, candidates, rough)
             if found > KEPT:
@@ -167,8 +169,8 @@ def sift(
                 pair_rows[n_pairs + at], pair_numbers[n_pairs + at] = row, candidates[at]
             n_pairs += found
             if len(lower):
-                high = highest(scores, r, limit)
-                far = _beyond(norm, -np.float64(high) * scale[GAIN], doubt, x.shape[1])
+                low = -np.float64(highest(scores, r, limits[r])) * scale[GAIN]
+                far = _beyond(np.float64(norms[r, 0]), low, doubts[r], x.shape[1])
                 lower[row] = min(far, _lowered(others, x.shape[1]))
     return n_pairs, n_open
 
