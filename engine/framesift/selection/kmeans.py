@@ -314,7 +314,9 @@ def _step(
     for more_sums, more_counts, _ in parts[1:]:
         sums += more_sums
         counts += more_counts
-    means: F32 = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+    total = np.asarray(sums, np.float64)
+    total /= np.maximum(counts, 1).astype(np.float64)[:, None]
+    means: F32 = total.astype(np.float32)
     means[:n_fixed] = centers[:n_fixed]
     empty = n_fixed + np.flatnonzero(counts[n_fixed:] == 0)
     if len(empty):

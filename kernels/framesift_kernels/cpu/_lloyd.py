@@ -1,5 +1,6 @@
 """k-means on the row kernel: the nearest of many centres, and what is done with a row while it lies in the cache."""
 
+import math
 import threading
 from typing import Any
 
@@ -59,16 +60,22 @@ def workspace(k: int, n: int, d: int) -> tuple[Any, ...]:
 
 def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """A copy that begins where a line of the cache does: a vector of it lies in one line, not across two."""
-    memory = np.empty(array.nbytes + _LINE, np.uint8)
-    start = -memory.ctypes.data % _LINE
-    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy = zeros(array.shape, array.dtype)
     copy[...] = array
     return copy
 
 
+def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Zeros that begin where a line of the cache does."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.zeros(size + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
 def no_sums(x: Rows, centers: F32) -> F64 | I64:
     """Zeros for the sums of clusters, exact ones for bytes."""
-    return aligned(np.zeros(centers.shape, np.int64 if x.dtype == np.uint8 else np.float64))
+    return zeros(centers.shape, np.int64 if x.dtype == np.uint8 else np.float64)
 
 
 def _workspace(k: int, d: int, narrow: int) -> tuple[Any, ...]:
