@@ -60,7 +60,7 @@ def bounded_step(
     index: I32,
 ) -> None:
     """`bounded_sums`. The rest is `_lloyd.workspace`."""
-    n, k = len(x), len(centers)
+    n = len(x)
     narrow = len(lanes) > 0
     if narrow:
         round_centers(x, centers, lanes, origin, bias, rounded, scale)

@@ -297,7 +297,8 @@ def _put_lane(context: Any, rows: Any, lanes: Any, i: Any) -> Any:
         rows, lanes, words, four = e.array(0), e.array(1), _I32.as_pointer(), ir.VectorType(_I32, GROUP)
         groups, width = e.shape(lanes, 1), _I64(WIDTH)
         lane = builder.add(
-            builder.mul(builder.udiv(args[2], width), builder.mul(groups, width)), builder.urem(args[2], width)
+            builder.mul(builder.udiv(args[2], width), builder.mul(groups, width)),
+            builder.urem(args[2], width),
         )
         start, to = builder.bitcast(rows.data, words), builder.gep(builder.bitcast(lanes.data, words), [lane])
         (total,) = e.sums(1, four)

@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from ._compile import cgutils, intrinsic, types
 from ._narrow import _in_vectors, _load_floats, _reduction
-from ._vector import _F, _I64, _VI, WIDTH, _Block, _to_float_python
+from ._vector import _F, _I32, _I64, _VI, WIDTH, _Block, _to_float_python
 
 TOGETHER = 4
 """Centres that a row is compared with at once, roughly."""
@@ -23,27 +23,46 @@ def _pair_distances(context: Any, x: Any, rows: Any, centers: Any, numbers: Any,
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = _Block(context, builder, signature, args)
         x, rows, centers, numbers, out = (e.array(i) for i in (0, 1, 2, 3, 5))
-        d = e.shape(x, 1)
-        pairs = []
-        for lane in range(WIDTH):
-            place = builder.add(args[4], _I64(lane))
-            row = builder.load(builder.gep(rows.data, [place]))
-            number = builder.sext(builder.load(builder.gep(numbers.data, [place])), _I64)
-            a = builder.gep(x.data, [builder.mul(row, d)])
-            pairs.append((a, builder.gep(centers.data, [builder.mul(number, d)])))
-        (total,) = e.sums(1)
-        with cgutils.for_range(builder, builder.udiv(builder.add(d, _I64(WIDTH - 1)), _I64(WIDTH))) as loop:
-            j = builder.mul(loop.index, _I64(WIDTH))
-            left = builder.sub(d, j)
-            diffs = [builder.fsub(_load_floats(e, a, j, left), _load_floats(e, b, j, left)) for a, b in pairs]
-            chain = builder.load(total)
-            for diff in _transposed(builder, diffs):
-                chain = e.fma(diff, diff, chain)
-            builder.store(chain, total)
-        e.store(builder.load(total), out.data, args[4])
+        place = [builder.gep(a.data, [args[4]]) for a in (rows, numbers, out)]
+        tile = _pairs_tile(builder.module, x.data.type)
+        builder.call(tile, [x.data, centers.data, *place, e.shape(x, 1)])
         return context.get_dummy_value()
 
     return types.void(x, rows, centers, numbers, types.intp, out), codegen
+
+
+def _pairs_tile(module: Any, kind: Any) -> Any:
+    """Get the function of a tile in a module: (x, centers, rows, numbers, out, d), *kind* being the type of x.
+
+    It is not inlined, as those in `_vector`: it is called in two places.
+    """
+    pointers = [kind, _F.as_pointer(), _I64.as_pointer(), _I32.as_pointer(), _F.as_pointer()]
+    name = f"framesift_pairs_{kind.pointee}x{WIDTH}"
+    function = cgutils.get_or_insert_function(module, ir.FunctionType(ir.VoidType(), [*pointers, _I64]), name)
+    if not function.is_declaration:
+        return function
+    function.linkage = "linkonce_odr"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    e = _Block(None, builder, None, None)
+    x, centers, rows, numbers, out, d = function.args
+    pairs = []
+    for lane in range(WIDTH):
+        row = builder.load(builder.gep(rows, [_I64(lane)]))
+        number = builder.sext(builder.load(builder.gep(numbers, [_I64(lane)])), _I64)
+        pairs.append((builder.gep(x, [builder.mul(row, d)]), builder.gep(centers, [builder.mul(number, d)])))
+    (total,) = e.sums(1)
+    with cgutils.for_range(builder, builder.udiv(builder.add(d, _I64(WIDTH - 1)), _I64(WIDTH))) as loop:
+        j = builder.mul(loop.index, _I64(WIDTH))
+        left = builder.sub(d, j)
+        diffs = [builder.fsub(_load_floats(e, a, j, left), _load_floats(e, b, j, left)) for a, b in pairs]
+        chain = builder.load(total)
+        for diff in _transposed(builder, diffs):
+            chain = e.fma(diff, diff, chain)
+        builder.store(chain, total)
+    e.store(builder.load(total), out, _I64(0))
+    builder.ret_void()
+    return function
 
 
 def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
