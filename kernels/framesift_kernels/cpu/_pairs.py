@@ -1,7 +1,7 @@
 """Intrinsics for distances of some rows to some centres, where most pairs of them are of no interest.
 
 `pair_distances` are those of everywhere: one chain along the dimensions, sixteen pairs the lanes. `rough_distances` add
-up in any order, in a third of the time: they are near enough to tell which few of a row's centres need the chain.
+up in any order, without shuffles: they are near enough to tell which few of a row's centres need the chain.
 """
 
 from typing import Any

@@ -7,8 +7,9 @@ s the rests of rounding: |x - c|**2 = |x - o|**2 + |c - o|**2 - 2 (x - o)(c - o)
 
 So with the score 2 a b - |c - o|**2 of a centre, in units of twice the steps an integer, one whose score is more than
 4 (|a| max|s| + |r| max|c - o|) below the highest is farther than that one. The centre that float32 finds nearest is
-among the others, if there is room for what float32 rounds away, here and in the distances. Distances are computed in
-float32, as everywhere, for these alone.
+among the others, if there is room for what float32 rounds away, here and in the distances. If they are several,
+distances that are added up in any order leave those within rounding of the lowest, and only these get the chain that
+distances are everywhere.
 """
 
 import math
