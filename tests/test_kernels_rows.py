@@ -204,17 +204,17 @@ def test_ruling_out_centers_changes_no_bit(rng, monkeypatch, n, d, k, dtype):
 @needs_narrow
 @compiled_only
 def test_nearly_all_centers_are_ruled_out(rng):
-    """Of uniform rows some two candidates are left: that is what makes it quick."""
+    """Of uniform rows one candidate is left mostly: that is what makes it quick."""
     x = rng.random((_lloyd.BATCH, 128), np.float32)
     centers = x[:100] / 2 + np.float32(0.25)
     work = _lloyd.workspace(100, *x.shape)
-    pair_rows = work[7]
+    (pair_rows,) = [array for array in work if array.dtype == np.int64 and len(array) > len(x)]
     pair_rows[:] = -1
     labels, sqdist = np.empty(len(x), np.int32), np.empty(len(x), np.float32)
     _lloyd.assign_and_sum(x, centers, labels, sqdist, np.empty((0, 128)), np.empty(0, np.int64), *work)
     candidates = np.bincount(pair_rows[pair_rows >= 0], minlength=len(x))
     assert (candidates >= 1).all(), "none is compared with all centres"
-    assert candidates.mean() < 3
+    assert candidates.mean() < 1.1
 
 
 # cluster_sums

@@ -16,7 +16,7 @@ import framesift.features.vectors
 from framesift import index, kmeans
 from framesift.errors import UsageError
 from framesift.features.vectors import ArrayVectors
-from framesift.selection.kmeans import cluster
+from framesift.selection.kmeans import _farthest, cluster
 from framesift_kernels import load
 from real import video
 
@@ -247,3 +247,10 @@ def test_batches_are_the_rows_whatever_the_blocks(n: int, block: int) -> None:
     assert [first for first, _ in batches] == list(range(0, n, 1024))
     assert all(len(batch) == 1024 for _, batch in batches[:-1])
     np.testing.assert_array_equal(np.concatenate([batch for _, batch in batches]), x)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from([0.0, 1.0, 2.5, np.inf]), min_size=1, max_size=12), st.integers(1, 14))
+def test_the_farthest_rows_are_those_of_a_stable_sort(sqdist: list[float], n: int) -> None:
+    expected = sorted(range(len(sqdist)), key=lambda i: -sqdist[i])[:n]
+    assert _farthest(np.array(sqdist, np.float32), n).tolist() == expected

@@ -314,17 +314,29 @@ def _step(
     for more_sums, more_counts, _ in parts[1:]:
         sums += more_sums
         counts += more_counts
-    means: F32 = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+    total = np.asarray(sums, np.float64)
+    total /= np.maximum(counts, 1).astype(np.float64)[:, None]
+    means: F32 = total.astype(np.float32)
     means[:n_fixed] = centers[:n_fixed]
     empty = n_fixed + np.flatnonzero(counts[n_fixed:] == 0)
     if len(empty):
-        farthest = np.argsort(-sqdist, kind="stable")[: len(empty)]
+        farthest = _farthest(sqdist, len(empty))
         means[empty[: len(farthest)]] = kernels.get(kernels.take(rows, farthest))
     if bounds is not None:
         if bounded is not None:
             bounds.learn(sum(compared for _, _, compared in parts))
         bounds.move(centers, means)
     return means
+
+
+def _farthest(sqdist: F32, n: int) -> I64:
+    """The *n* rows farthest from their centres, or all, the farthest first, on ties the lowest."""
+    if n < len(sqdist):
+        last = np.partition(sqdist, -n)[-n]
+        rows = np.flatnonzero(sqdist >= last)
+    else:
+        rows = np.arange(len(sqdist))
+    return rows[np.argsort(-sqdist[rows], kind="stable")[:n]]
 
 
 def _sums_at_once(rows: Rows, centers: F32, kernels: Kernels, labels: I32, sqdist: F32) -> list[Any]:

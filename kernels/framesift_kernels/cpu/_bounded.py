@@ -13,10 +13,14 @@ import numpy.typing as npt
 from .. import F32, F64, I32, I64, U8, Rows
 from ._compile import kernel, native
 from ._lloyd import BATCH, add_rows
-from ._narrow import pair_distances
+from ._narrow import fetch_ahead
+from ._pairs import pair_distances
 from ._rows import distances, fetch, pack_into
 from ._sift import round_centers, settle, sift, slack
 from ._vector import ROWS, VECTORS, WIDTH, keep_lowest, keep_second, lowest
+
+_AHEAD = 2 * WIDTH
+"""Rows that memory is asked for while others are computed."""
 
 
 @native
@@ -39,6 +43,10 @@ def bounded_step(
     rounded: U8,
     norms: F32,
     scores: I32,
+    limits: I32,
+    doubts: F64,
+    candidates: I32,
+    rough: F32,
     pair_rows: I64,
     pair_numbers: I32,
     pair_sqdist: F32,
@@ -52,7 +60,7 @@ def bounded_step(
     index: I32,
 ) -> None:
     """`bounded_sums`. The rest is `_lloyd.workspace`."""
-    n, k = len(x), len(centers)
+    n = len(x)
     narrow = len(lanes) > 0
     if narrow:
         round_centers(x, centers, lanes, origin, bias, rounded, scale)
@@ -64,8 +72,8 @@ def bounded_step(
         compared[0] += len(rows)
         if narrow:
             n_pairs, n_open = sift(
-                x, rows, k, lanes, origin, bias, scale, rounded, norms, scores,
-                pair_rows, pair_numbers, open_rows, lower,
+                x, rows, centers, lanes, origin, bias, scale, rounded, norms, scores, limits, doubts,
+                candidates, rough, pair_rows, pair_numbers, open_rows, lower,
             )  # fmt: skip
             settle(x, centers, n_pairs, pair_rows, pair_numbers, pair_sqdist, sqdist, labels, lower)
             rows = open_rows[:n_open]
@@ -93,6 +101,8 @@ def _own(
         i = min(start + pair, stop - 1)
         pair_rows[pair], pair_numbers[pair] = i, labels[i]
     for at in range(0, stop - start, WIDTH):
+        for later in range(start + at + _AHEAD, min(start + at + _AHEAD + WIDTH, len(x))):
+            fetch_ahead(x, later)
         pair_distances(x, pair_rows, centers, pair_numbers, at, pair_sqdist)
     for i in range(start, stop):
         sqdist[i] = pair_sqdist[i - start]

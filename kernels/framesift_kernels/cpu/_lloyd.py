@@ -1,5 +1,6 @@
 """k-means on the row kernel: the nearest of many centres, and what is done with a row while it lies in the cache."""
 
+import math
 import threading
 from typing import Any
 
@@ -10,7 +11,7 @@ from .. import F32, F64, I32, I64, U8, Rows
 from ._compile import kernel, native, pin
 from ._narrow import GROUP, NARROW
 from ._rows import distances, fetch, lower, pack_into, scratch
-from ._sift import MOST, SCALES, round_centers, settle, sift
+from ._sift import KEPT, MOST, SCALES, round_centers, settle, sift
 from ._vector import ROWS, VECTORS, WIDTH, to_float
 
 BATCH = 192
@@ -21,6 +22,7 @@ _PAUSE = 15
 """Batches for which sifting rests where it did not pay."""
 
 
+_LINE = 64
 _KEPT_BYTES = 2**20
 """Of a workspace that a thread keeps."""
 
@@ -49,18 +51,38 @@ def workspace(k: int, n: int, d: int) -> tuple[Any, ...]:
     key = k, d, int(narrow)
     if key == _kept.key:
         return _kept.arrays
-    arrays = _workspace(*key)
+    arrays = tuple(aligned(array) for array in _workspace(*key))
     if sum(array.nbytes for array in arrays) <= _KEPT_BYTES:
         arrays = tuple(pin(array) for array in arrays)
         _kept.key, _kept.arrays = key, arrays
     return arrays
 
 
+def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A copy that begins where a line of the cache does: a vector of it lies in one line, not across two."""
+    copy = zeros(array.shape, array.dtype)
+    copy[...] = array
+    return copy
+
+
+def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Zeros that begin where a line of the cache does."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.zeros(size + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def no_sums(x: Rows, centers: F32) -> F64 | I64:
+    """Zeros for the sums of clusters, exact ones for bytes."""
+    return zeros(centers.shape, np.int64 if x.dtype == np.uint8 else np.float64)
+
+
 def _workspace(k: int, d: int, narrow: int) -> tuple[Any, ...]:
     vectors = -(-k // WIDTH)
     size = -(-d // WIDTH) * WIDTH if narrow else 0
     v = vectors if narrow else 0
-    pairs = BATCH * (MOST if narrow else 1) + WIDTH
+    pairs = BATCH * (KEPT if narrow else 1) + WIDTH
     return (
         np.zeros((v, size // GROUP, WIDTH * GROUP), np.int8),
         np.zeros(size, np.float32),
@@ -69,6 +91,10 @@ def _workspace(k: int, d: int, narrow: int) -> tuple[Any, ...]:
         np.zeros((ROWS, size), np.uint8),
         np.zeros((ROWS, 2), np.float32),
         np.empty((ROWS, v * WIDTH), np.int32),
+        np.empty(ROWS, np.int32),
+        np.empty(ROWS, np.float64),
+        np.empty(MOST, np.int32),
+        np.empty(MOST, np.float32),
         np.empty(pairs, np.int64),
         np.empty(pairs, np.int32),
         np.empty(pairs, np.float32),
@@ -95,6 +121,10 @@ def assign_and_sum(
     rounded: U8,
     norms: F32,
     scores: I32,
+    limits: I32,
+    doubts: F64,
+    candidates: I32,
+    rough: F32,
     pair_rows: I64,
     pair_numbers: I32,
     pair_sqdist: F32,
@@ -120,8 +150,8 @@ def assign_and_sum(
         rows = batch[: stop - start]
         if narrow and not pause:
             n_pairs, n_open = sift(
-                x, rows, k, lanes, origin, bias, scale, rounded, norms, scores,
-                pair_rows, pair_numbers, open_rows, no_bounds,
+                x, rows, centers, lanes, origin, bias, scale, rounded, norms, scores, limits, doubts,
+                candidates, rough, pair_rows, pair_numbers, open_rows, no_bounds,
             )  # fmt: skip
             settle(x, centers, n_pairs, pair_rows, pair_numbers, pair_sqdist, sqdist, labels, no_bounds)
             pause = _PAUSE if 2 * n_open > stop - start else 0

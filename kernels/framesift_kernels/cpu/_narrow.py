@@ -9,6 +9,7 @@ A row is ``origin + step * (a - 128)`` and a rest, with bytes a; a centre ``orig
 bytes b.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -185,15 +186,19 @@ def _load_floats(e: _Block, data: Any, offset: Any, left: Any) -> Any:
     return _to_float(e.b, e.b.call(load, [at, _I32(1), there, ir.Constant(vector, None)]))
 
 
-def _in_vectors(e: _Block, data: Any, d: Any, body: Callable[[Any, Any], None]) -> None:
-    """Call *body* with the place and the float32 of each vector of *data*, *d* elements, filled up with zeros."""
+def _in_vectors(e: _Block, data: Any, d: Any, body: Callable[[Any, Any, Any], None]) -> None:
+    """Call *body* with the place and the float32 of each vector of *data*, *d* elements, filled up with zeros.
+
+    And with how many elements are left, where there are fewer than fill it, else None.
+    """
     whole = e.b.udiv(d, _I64(WIDTH))
     with cgutils.for_range(e.b, whole) as loop:
         at = e.b.mul(loop.index, _I64(WIDTH))
-        body(at, _to_float(e.b, e.load(data, at, ir.VectorType(data.type.pointee, WIDTH))))
+        body(at, _to_float(e.b, e.load(data, at, ir.VectorType(data.type.pointee, WIDTH))), None)
     at = e.b.mul(whole, _I64(WIDTH))
     with e.b.if_then(e.b.icmp_signed("<", at, d)):
-        body(at, _load_floats(e, data, at, e.b.sub(d, at)))
+        left = e.b.sub(d, at)
+        body(at, _load_floats(e, data, at, left), left)
 
 
 def _row_reach(context: Any, x: Any, i: Any, origin: Any) -> Any:
@@ -204,7 +209,7 @@ def _row_reach(context: Any, x: Any, i: Any, origin: Any) -> Any:
         x, origin = e.array(0), e.array(2)
         (most,) = e.sums(1)
 
-        def look(at: Any, value: Any) -> None:
+        def look(at: Any, value: Any, _left: Any) -> None:
             bits = builder.bitcast(builder.fsub(value, e.load(origin.data, at)), _VI)
             bits = builder.and_(bits, ir.Constant(_VI, [0x7FFFFFFF] * WIDTH))  # ordered like the floats
             old = builder.bitcast(builder.load(most), _VI)
@@ -240,7 +245,7 @@ def _round_row(context: Any, x: Any, i: Any, origin: Any, inverse: Any, step: An
         bound = ir.Constant(_V, [127.0] * WIDTH)
         low = ir.Constant(_V, [-127.0] * WIDTH)
 
-        def round_vector(at: Any, value: Any) -> None:
+        def round_vector(at: Any, value: Any, _left: Any) -> None:
             value = builder.fsub(value, e.load(origin.data, at))
             scaled = builder.fmul(value, inverse)
             scaled = builder.select(builder.fcmp_ordered("<", scaled, bound), scaled, bound)
@@ -284,6 +289,43 @@ def _round_row_python(
     return (value * value).sum(dtype=np.float32), (left * left).sum(dtype=np.float32)
 
 
+def _put_lane(context: Any, rows: Any, lanes: Any, i: Any) -> Any:
+    """Typing and code of `put_lane`; see `_put_lane_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        rows, lanes, words, four = e.array(0), e.array(1), _I32.as_pointer(), ir.VectorType(_I32, GROUP)
+        groups, width = e.shape(lanes, 1), _I64(WIDTH)
+        lane = builder.add(
+            builder.mul(builder.udiv(args[2], width), builder.mul(groups, width)),
+            builder.urem(args[2], width),
+        )
+        start, to = builder.bitcast(rows.data, words), builder.gep(builder.bitcast(lanes.data, words), [lane])
+        (total,) = e.sums(1, four)
+        with cgutils.for_range(builder, groups) as loop:
+            word = builder.load(builder.gep(start, [loop.index]), align=1)
+            word = builder.xor(word, _I32(0x80808080))  # 128 less, of each byte
+            builder.store(word, builder.gep(to, [builder.mul(loop.index, width)]), align=1)
+            whole = builder.sext(builder.bitcast(word, ir.VectorType(_I8, GROUP)), four)
+            builder.store(builder.add(builder.load(total), whole), total)
+        found = builder.load(total)
+        ends = [builder.extract_element(found, _I32(j)) for j in range(GROUP)]
+        return builder.sext(functools.reduce(builder.add, ends), _I64)
+
+    return types.int64(rows, lanes, types.intp), codegen
+
+
+def _put_lane_python(
+    rows: Any,  # IN  (ROWS, bytes) uint8, of which the first is a centre; 128 is the origin
+    lanes: Any,  # OUT  (vectors, bytes / GROUP, WIDTH * GROUP) int8
+    i: int,
+) -> int:
+    """Make a rounded centre lane i. Returns the sum of its signed bytes."""
+    whole = rows[0].astype(np.int64) - 128
+    lanes[i // WIDTH].reshape(-1, WIDTH, GROUP)[:, i % WIDTH] = whole.reshape(-1, GROUP)
+    return int(whole.sum())
+
+
 def _fetch_ahead(context: Any, x: Any, i: Any) -> Any:
     """Typing and code of `fetch_ahead`; see `_fetch_ahead_python` for what it does."""
 
@@ -307,84 +349,13 @@ def _fetch_ahead_python(x: Any, i: int) -> None:
     """Have the memory bring row i to the cache, while something else is computed."""
 
 
-def _pair_distances(context: Any, x: Any, rows: Any, centers: Any, numbers: Any, at: Any, out: Any) -> Any:
-    """Typing and code of `pair_distances`; see `_pair_distances_python` for what it does."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        e = _Block(context, builder, signature, args)
-        x, rows, centers, numbers, out = (e.array(i) for i in (0, 1, 2, 3, 5))
-        d = e.shape(x, 1)
-        pairs = []
-        for lane in range(WIDTH):
-            place = builder.add(args[4], _I64(lane))
-            row = builder.load(builder.gep(rows.data, [place]))
-            number = builder.sext(builder.load(builder.gep(numbers.data, [place])), _I64)
-            a = builder.gep(x.data, [builder.mul(row, d)])
-            pairs.append((a, builder.gep(centers.data, [builder.mul(number, d)])))
-        (total,) = e.sums(1)
-        with cgutils.for_range(builder, builder.udiv(builder.add(d, _I64(WIDTH - 1)), _I64(WIDTH))) as loop:
-            j = builder.mul(loop.index, _I64(WIDTH))
-            left = builder.sub(d, j)
-            diffs = [builder.fsub(_load_floats(e, a, j, left), _load_floats(e, b, j, left)) for a, b in pairs]
-            chain = builder.load(total)
-            for diff in _transposed(builder, diffs):
-                chain = e.fma(diff, diff, chain)
-            builder.store(chain, total)
-        e.store(builder.load(total), out.data, args[4])
-        return context.get_dummy_value()
-
-    return types.void(x, rows, centers, numbers, types.intp, out), codegen
-
-
-def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
-    """Columns of a square of vectors: halves are exchanged, then quarters, ..."""
-    half = len(rows) // 2
-    while half:
-        after = list(rows)
-        for i in range(len(rows)):
-            if not i & half:
-                a, b = rows[i], rows[i + half]
-                keep = [j for j in range(WIDTH) if not j & half]
-                low = sorted([(j, j) for j in keep] + [(j + half, WIDTH + j) for j in keep])
-                high = sorted([(j, j + half) for j in keep] + [(j + half, WIDTH + j + half) for j in keep])
-                after[i] = builder.shuffle_vector(a, b, ir.Constant(_VI, [source for _, source in low]))
-                after[i + half] = builder.shuffle_vector(
-                    a, b, ir.Constant(_VI, [source for _, source in high])
-                )
-        rows, half = after, half // 2
-    return rows
-
-
-def _pair_distances_python(
-    x: Any,  # IN  (n, d)
-    rows: Any,  # IN  (pairs,) int64
-    centers: Any,  # IN  (k, d) float32
-    numbers: Any,  # IN  (pairs,) int32
-    at: int,
-    out: Any,  # OUT  (pairs,) float32
-) -> None:
-    """Squared distances of the rows and centres of the pairs ``at : at + WIDTH``, chains as everywhere.
-
-    A lane is a pair: differences are taken along the rows, and turned so that a chain runs along the dimensions.
-    After the last dimension come zeros, which add nothing.
-    """
-    from ._compile import fma
-
-    for pair in range(at, at + WIDTH):
-        total = np.float32(0)
-        for j in range(x.shape[1]):
-            diff = np.float32(_to_float_python(x[rows[pair], j]) - centers[numbers[pair], j])
-            total = fma(diff, diff, total)
-        out[pair] = total
-
-
 scores_1 = intrinsic(_scores_python(1), _scores(1))
 scores_2 = intrinsic(_scores_python(2), _scores(2))
 scores_3 = intrinsic(_scores_python(3), _scores(3))
 scores_4 = intrinsic(_scores_python(4), _scores(4))
 highest = intrinsic(_highest_python, _highest)
 lanes_from = intrinsic(_lanes_from_python, _lanes_from)
+put_lane = intrinsic(_put_lane_python, _put_lane)
 fetch_ahead = intrinsic(_fetch_ahead_python, _fetch_ahead)
 row_reach = intrinsic(_row_reach_python, _row_reach)
 round_row = intrinsic(_round_row_python, _round_row)
-pair_distances = intrinsic(_pair_distances_python, _pair_distances)

@@ -26,11 +26,11 @@ def assign(x: Rows, centers: F32) -> tuple[I32, F32]:
     ``j = 0, 1, ..., d - 1``: it does not depend on the tiles, on threads, or on the width of vectors.
     SIMD lanes are centres. O(n k d); scratch: two copies of the centres.
     """
-    from ._lloyd import assign_and_sum, workspace
+    from ._lloyd import aligned, assign_and_sum, workspace
     from ._rows import bits
 
     labels, sqdist = np.empty(len(x), np.int32), np.empty(len(x), np.float32)
     sums, counts = np.empty((0, x.shape[1])), np.empty(0, np.int64)
     work = workspace(len(centers), *x.shape)
-    assign_and_sum(bits(x), np.ascontiguousarray(centers), labels, sqdist, sums, counts, *work)
+    assign_and_sum(bits(x), aligned(centers), labels, sqdist, sums, counts, *work)
     return labels, sqdist

@@ -25,12 +25,11 @@ def assign_sums(x: Rows, centers: F32, labels: I32, sqdist: F32) -> tuple[F64 | 
     counts : (k,) int64
         Rows of every centre.
     """
-    from ._lloyd import assign_and_sum, workspace
+    from ._lloyd import aligned, assign_and_sum, no_sums, workspace
     from ._rows import bits
 
-    shape = (centers.shape[0], centers.shape[1])
-    sums: F64 | I64 = np.zeros(shape, np.int64) if x.dtype == np.uint8 else np.zeros(shape, np.float64)
+    sums: F64 | I64 = no_sums(x, centers)
     counts = np.zeros(len(centers), np.int64)
     work = workspace(len(centers), *x.shape)
-    assign_and_sum(bits(x), np.ascontiguousarray(centers), labels, sqdist, sums, counts, *work)
+    assign_and_sum(bits(x), aligned(centers), labels, sqdist, sums, counts, *work)
     return sums, counts

@@ -36,15 +36,14 @@ def bounded_sums(
     Exact (Hamerly 2010). It pays when most rows are left out.
     """
     from ._bounded import bounded_step
-    from ._lloyd import workspace
+    from ._lloyd import aligned, no_sums, workspace
     from ._rows import bits
     from ._vector import ROWS, WIDTH
 
-    shape = (centers.shape[0], centers.shape[1])
-    sums: F64 | I64 = np.zeros(shape, np.int64) if x.dtype == np.uint8 else np.zeros(shape, np.float64)
+    sums: F64 | I64 = no_sums(x, centers)
     counts, compared = np.zeros(len(centers), np.int64), np.zeros(1, np.int64)
     scratch = np.empty((2, ROWS, WIDTH), np.float32)
     work = workspace(len(centers), *x.shape)
     known = (labels, sqdist, lower)
-    bounded_step(bits(x), centers, float(moved), *known, sums, counts, compared, *scratch, *work)
+    bounded_step(bits(x), aligned(centers), float(moved), *known, sums, counts, compared, *scratch, *work)
     return sums, counts, int(compared[0])
