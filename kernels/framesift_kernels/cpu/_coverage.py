@@ -19,6 +19,7 @@ _PANEL_ELEMENTS = 2**17
 @kernel
 def fill_costs(
     x: Rows,  # IN  (n, d)
+    floats: F32,  # IN  (n, d) x, if it is float32; else none
     rows: I64,  # IN  (b,) rows of x: the candidates
     packed: F32,  # IN  (vectors, d, WIDTH) the clients, a lane each
     clients: int,
@@ -35,14 +36,19 @@ def fill_costs(
     panels = max(1, _PANEL_ELEMENTS // (VECTORS * WIDTH * max(1, d)))
     for begin in range(0, len(packed), panels * VECTORS):
         end = min(begin + panels * VECTORS, len(packed))
-        # Of a symmetric square the rows above the panels are mirrored already.
+        # Of a symmetric square what lies above the diagonal is mirrored, by other panels or below.
         for start in range(begin * WIDTH // ROWS * ROWS if mirror else 0, len(rows), ROWS):
-            n = fetch(x, rows, start, block)
-            for at in range(begin, end, VECTORS):
+            n = min(ROWS, len(rows) - start)
+            tile = block
+            if len(floats) and _follow(rows, start):
+                tile = floats[rows[start] : rows[start] + ROWS]
+            else:
+                fetch(x, rows, start, block)
+            for at in range(begin, min(end, (start + n - 1) // WIDTH + 1) if mirror else end, VECTORS):
                 vectors = min(VECTORS, end - at)
                 held = min(vectors * WIDTH, clients - at * WIDTH)
                 column = first + at * WIDTH
-                distances(block, packed, at, vectors, values)
+                distances(tile, packed, at, vectors, values)
                 for r in range(n):
                     target = out[start + r, column : column + held]
                     _power(values[r, :held], np.float32(scale), order, target)
@@ -53,11 +59,22 @@ def fill_costs(
 
 
 @kernel
+def _follow(rows: I64, start: int) -> bool:
+    """Whether ROWS rows lie one behind the other, so that they need not be copied."""
+    if start + ROWS > len(rows):
+        return False
+    for r in range(1, ROWS):
+        if rows[start + r] != rows[start] + r:
+            return False
+    return True
+
+
+@kernel
 def _mirror(out: F32, first: int, start: int, stop: int, begin: int, end: int) -> None:
     """Copy rows start to stop of columns begin to end, from *first* on, to the other side of the diagonal."""
     for lane in range(begin, end):
         target = out[lane]
-        for r in range(start, stop):
+        for r in range(max(start, lane + 1), stop):
             target[first + r] = out[r, first + lane]
 
 
