@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import F32, F64, I32, I64, Rows
 from ._compile import kernel
-from ._lanes import LANES, below, saved
+from ._lanes import LANES, below, saved, two_nearest
 from ._rows import distances, fetch
 from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
@@ -154,21 +154,5 @@ def replace_pick(
     other: I32,  # INOUT  (n,)
 ) -> None:
     """`nearest_two`. The picks that a client does not stand by need not be looked at, but the one replaced."""
-    k = len(picked)
-    for i in range(len(near)):
-        if replaced < 0 or slot[i] == replaced or other[i] == replaced:
-            near[i], slot[i], second[i], other[i] = base[i], k, np.inf, -1
-            for t in range(k):
-                _take(picked[t, i], t, i, near, second, slot, other)
-        else:
-            _take(picked[replaced, i], replaced, i, near, second, slot, other)
-
-
-@kernel
-def _take(cost: np.float32, t: int, i: int, near: F32, second: F32, slot: I32, other: I32) -> None:
-    """Pick t as the nearest or second of client i, if it is."""
-    if cost < near[i]:
-        second[i], other[i] = near[i], slot[i]
-        near[i], slot[i] = cost, t
-    elif cost < second[i]:
-        second[i], other[i] = cost, t
+    for at in range(0, len(near), LANES):
+        two_nearest(picked, replaced, base, at, near, second, slot, other)

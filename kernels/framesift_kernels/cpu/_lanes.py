@@ -1,4 +1,4 @@
-"""SIMD by hand for rows of costs: sums whose order no processor changes, and which of some clients are near.
+"""SIMD by hand for rows of costs: sums whose order no processor changes, and who is near to whom.
 
 As in `_vector`, each intrinsic stands beside its meaning in plain Python. The number of lanes is the same on every
 processor, which takes as many registers for them as it needs: sums depend on it.
@@ -18,7 +18,7 @@ cgutils: Any = _cgutils
 LANES = 16
 _I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _F, _D = ir.FloatType(), ir.DoubleType()
-_VF, _VD = ir.VectorType(_F, LANES), ir.VectorType(_D, LANES)
+_VF, _VD, _VI = ir.VectorType(_F, LANES), ir.VectorType(_D, LANES), ir.VectorType(_I32, LANES)
 
 
 def _saved(context: Any, costs: Any, row: Any, near: Any, weights: Any) -> Any:
@@ -95,5 +95,79 @@ def _below_python(
     return np.uint64(sum(1 << lane for lane in range(LANES) if found[lane]))
 
 
+def _two_nearest(
+    context: Any, picked: Any, replaced: Any, base: Any, at: Any, near: Any, second: Any, slot: Any, other: Any
+) -> Any:
+    """Typing and code of `two_nearest`; see `_two_nearest_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        picked, start, kinds = e.array(0), args[3], (_VF, _VF, _VI, _VI)
+        arrays = [e.array(i) for i in range(4, 8)]
+        old = [e.load(array.data, start, kind) for array, kind in zip(arrays, kinds, strict=True)]
+        number, k = builder.trunc(args[1], _I32), builder.trunc(e.shape(picked, 0), _I32)
+        every = builder.icmp_signed("<", number, _I32(0))
+        lost = [builder.icmp_signed("==", slots, e.splat(number, _VI)) for slots in old[2:]]
+        lost = builder.or_(builder.or_(*lost), e.splat(every, ir.VectorType(ir.IntType(1), LANES)))
+        results = [cgutils.alloca_once(builder, kind) for kind in kinds]
+
+        def keep(values: Any) -> None:
+            for value, result in zip(values, results, strict=True):
+                builder.store(value, result)
+
+        none = ir.Constant(_VF, [float("inf")] * LANES), e.splat(k, _VI), ir.Constant(_VI, [-1] * LANES)
+        keep([e.load(e.array(2).data, start, _VF), *none])
+        with builder.if_then(builder.icmp_unsigned("!=", builder.bitcast(lost, _I16), _I16(0))):
+            with cgutils.for_range(builder, k) as loop:
+                keep(_with_pick(e, picked, loop.index, start, [builder.load(r) for r in results]))
+        with builder.if_then(builder.not_(every)):
+            new = zip(_with_pick(e, picked, number, start, old), results, strict=True)
+            keep([builder.select(lost, builder.load(result), value) for value, result in new])
+        for array, result in zip(arrays, results, strict=True):
+            e.store(builder.load(result), array.data, start)
+        return context.get_dummy_value()
+
+    return types.void(picked, types.intp, base, types.intp, near, second, slot, other), codegen
+
+
+def _with_pick(e: _Block, picked: Any, pick: Any, start: Any, state: list[Any]) -> list[Any]:
+    """Take a pick as the nearest or second of LANES clients, where it is: *state* is near, second, slot, other."""
+    near, second, slot, other = state
+    row = e.b.mul(e.b.zext(pick, _I64), e.shape(picked, 1))
+    cost, numbers = e.load(picked.data, e.b.add(row, start), _VF), e.splat(pick, _VI)
+    first, next_one = e.b.fcmp_ordered("<", cost, near), e.b.fcmp_ordered("<", cost, second)
+    return [
+        e.b.select(first, cost, near),
+        e.b.select(first, near, e.b.select(next_one, cost, second)),
+        e.b.select(first, numbers, slot),
+        e.b.select(first, slot, e.b.select(next_one, numbers, other)),
+    ]
+
+
+def _two_nearest_python(
+    picked: Any,  # IN  (k, n) float32
+    replaced: int,
+    base: Any,  # IN  (n,) float32
+    at: int,
+    near: Any,  # INOUT  (n,) float32
+    second: Any,  # INOUT  (n,) float32
+    slot: Any,  # INOUT  (n,) int32
+    other: Any,  # INOUT  (n,) int32
+) -> None:
+    """`nearest_two` of LANES clients from *at* on. Those that stood by the pick replaced look at all, in order."""
+    k = len(picked)
+    for i in range(at, at + LANES):
+        lost = replaced < 0 or replaced in (slot[i], other[i])
+        if lost:
+            near[i], slot[i], second[i], other[i] = base[i], k, np.inf, -1
+        for t in range(k) if lost else [replaced]:
+            cost = picked[t, i]
+            if cost < near[i]:
+                near[i], slot[i], second[i], other[i] = cost, t, near[i], slot[i]
+            elif cost < second[i]:
+                second[i], other[i] = cost, t
+
+
 saved = intrinsic(_saved_python, _saved)
 below = intrinsic(_below_python, _below)
+two_nearest = intrinsic(_two_nearest_python, _two_nearest)
