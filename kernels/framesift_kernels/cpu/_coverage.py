@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import F32, F64, I32, I64, Rows
 from ._compile import kernel
-from ._lanes import LANES, below, saved, two_nearest
+from ._lanes import LANES, PART, below, saved, two_nearest
 from ._rows import distances, fetch
 from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
@@ -116,7 +116,7 @@ def best_swaps(
 ) -> None:
     """`swap_changes`. Only clients nearer to the candidate than to their second pick count, and these are few."""
     k = len(removal)
-    moved = np.empty(k + 1)
+    moved, marks = np.empty(k + 1), np.empty(PART // 64, np.uint64)
     for b in range(len(rows)):
         change[b], swapped[b] = 0, -1
         if only[b] == -2:
@@ -126,20 +126,19 @@ def best_swaps(
         for t in range(k):
             moved[t] = removal[t]
         moved[k] = 0
-        for at in range(0, len(near), LANES):
-            found = below(costs, row, at, second)
-            while found:
-                i = at + np.int64(count_trailing_zeros(found))
-                found &= found - np.uint64(1)
-                cost, weight = np.float64(costs[row, i]), np.float64(weights[i])
-                if cost < near[i]:
-                    shared += weight * (cost - near[i])
-                    moved[slot[i]] += weight * (near[i] - np.float64(second[i]))
-                else:
-                    moved[slot[i]] += weight * (cost - second[i])
-        for t in range(k):
-            allowed = only[b] == -1 or only[b] == t
-            if allowed and (swapped[b] < 0 or shared + moved[t] < change[b]):
+        for start in range(0, len(near), PART):
+            for word in range(below(costs, row, start, second, marks)):
+                found = marks[word]
+                while found:
+                    i = start + 64 * word + np.int64(count_trailing_zeros(found))
+                    found &= found - np.uint64(1)
+                    cost, before, weight = np.float64(costs[row, i]), np.float64(near[i]), np.float64(weights[i])
+                    nearer = cost < before  # chosen, not branched on: what is 0 changes no sum
+                    shared += weight * ((cost if nearer else before) - before)
+                    moved[slot[i]] += weight * ((before if nearer else cost) - np.float64(second[i]))
+        first, last = (0, k) if only[b] == -1 else (only[b], only[b] + 1)
+        for t in range(first, last):
+            if swapped[b] < 0 or shared + moved[t] < change[b]:
                 change[b], swapped[b] = shared + moved[t], t
 
 
