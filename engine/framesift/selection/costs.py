@@ -121,7 +121,7 @@ class Costs:
         if not len(which):
             return
         mirror = self._square and len(which) == len(self._place)
-        x, n = self._matrix.in_memory, self._matrix.shape[0]
+        n = self._matrix.shape[0]
 
         def fill(s: slice) -> None:
             for clients in _blocks(self._matrix, s):

@@ -61,12 +61,10 @@ def fill_costs(
 @kernel
 def _follow(rows: I64, start: int) -> bool:
     """Whether ROWS rows lie one behind the other, so that they need not be copied."""
-    if start + ROWS > len(rows):
-        return False
-    for r in range(1, ROWS):
-        if rows[start + r] != rows[start] + r:
-            return False
-    return True
+    together = start + ROWS <= len(rows)
+    for r in range(1, ROWS if together else 0):
+        together &= rows[start + r] == rows[start] + r
+    return together
 
 
 @kernel
@@ -132,7 +130,11 @@ def best_swaps(
                 while found:
                     i = start + 64 * word + np.int64(count_trailing_zeros(found))
                     found &= found - np.uint64(1)
-                    cost, before, weight = np.float64(costs[row, i]), np.float64(near[i]), np.float64(weights[i])
+                    cost, before, weight = (
+                        np.float64(costs[row, i]),
+                        np.float64(near[i]),
+                        np.float64(weights[i]),
+                    )
                     nearer = cost < before  # chosen, not branched on: what is 0 changes no sum
                     shared += weight * ((cost if nearer else before) - before)
                     moved[slot[i]] += weight * ((before if nearer else cost) - np.float64(second[i]))

@@ -23,6 +23,12 @@ _F, _D = ir.FloatType(), ir.DoubleType()
 _VF, _VD, _VI = ir.VectorType(_F, LANES), ir.VectorType(_D, LANES), ir.VectorType(_I32, LANES)
 
 
+def _length(builder: Any, n: Any, start: Any) -> Any:
+    """PART, or as many clients as are left."""
+    left = builder.sub(n, start)
+    return builder.select(builder.icmp_unsigned("<", left, _I64(PART)), left, _I64(PART))
+
+
 def _mark(e: _Block, costs: Any, most: Any, vectors: Any, marks: Any) -> None:
     """Note LANES bits for each of some vectors: which costs are below *most*. All three are pointers.
 
@@ -42,18 +48,21 @@ def _saved(context: Any, costs: Any, row: Any, near: Any, weights: Any) -> Any:
         costs, near, weights = (e.array(i) for i in (0, 2, 3))
         n = e.shape(costs, 1)
         row = builder.gep(costs.data, [builder.mul(args[1], n)])
-        slot, marks = cgutils.alloca_once(builder, _VD), cgutils.alloca_once(builder, _I16, _I64(PART // LANES))
+        slot, marks = (
+            cgutils.alloca_once(builder, _VD),
+            cgutils.alloca_once(builder, _I16, _I64(PART // LANES)),
+        )
         builder.store(ir.Constant(_VD, None), slot)
         with cgutils.for_range(builder, builder.udiv(builder.add(n, _I64(PART - 1)), _I64(PART))) as part:
             start = builder.mul(part.index, _I64(PART))
-            left = builder.sub(n, start)
-            length = builder.select(builder.icmp_unsigned("<", left, _I64(PART)), left, _I64(PART))
             places = [builder.gep(pointer, [start]) for pointer in (near.data, row, weights.data)]
-            vectors = builder.udiv(length, _I64(LANES))
+            vectors = builder.udiv(_length(builder, n, start), _I64(LANES))
             _mark(e, places[1], places[0], vectors, marks)
             with cgutils.for_range(builder, vectors) as loop:
                 some = builder.load(builder.gep(marks, [loop.index]))
-                with builder.if_then(builder.icmp_unsigned("!=", some, _I16(0))):  # else sums stay as they are
+                with builder.if_then(
+                    builder.icmp_unsigned("!=", some, _I16(0))
+                ):  # else sums stay as they are
                     at = builder.mul(loop.index, _I64(LANES))
                     wide = [builder.fpext(e.load(place, at, _VF), _VD) for place in places]
                     gain = builder.fmul(builder.fsub(wide[0], wide[1]), wide[2])
@@ -97,8 +106,7 @@ def _below(context: Any, costs: Any, row: Any, start: Any, most: Any, marks: Any
         e = _Block(context, builder, signature, args)
         costs, most, marks = (e.array(i) for i in (0, 3, 4))
         n = e.shape(costs, 1)
-        left = builder.sub(n, args[2])
-        length = builder.select(builder.icmp_unsigned("<", left, _I64(PART)), left, _I64(PART))
+        length = _length(builder, n, args[2])
         row = builder.gep(costs.data, [builder.add(builder.mul(args[1], n), args[2])])
         found = builder.bitcast(marks.data, _I16.as_pointer())
         vectors = builder.udiv(length, _I64(LANES))
@@ -130,7 +138,15 @@ def _below_python(
 
 
 def _two_nearest(
-    context: Any, picked: Any, replaced: Any, base: Any, at: Any, near: Any, second: Any, slot: Any, other: Any
+    context: Any,
+    picked: Any,
+    replaced: Any,
+    base: Any,
+    at: Any,
+    near: Any,
+    second: Any,
+    slot: Any,
+    other: Any,
 ) -> Any:
     """Typing and code of `two_nearest`; see `_two_nearest_python` for what it does."""
 
@@ -151,9 +167,9 @@ def _two_nearest(
 
         none = ir.Constant(_VF, [float("inf")] * LANES), e.splat(k, _VI), ir.Constant(_VI, [-1] * LANES)
         keep([e.load(e.array(2).data, start, _VF), *none])
-        with builder.if_then(builder.icmp_unsigned("!=", builder.bitcast(lost, _I16), _I16(0))):
-            with cgutils.for_range(builder, k) as loop:
-                keep(_with_pick(e, picked, loop.index, start, [builder.load(r) for r in results]))
+        some = builder.icmp_unsigned("!=", builder.bitcast(lost, _I16), _I16(0))
+        with builder.if_then(some), cgutils.for_range(builder, k) as loop:
+            keep(_with_pick(e, picked, loop.index, start, [builder.load(r) for r in results]))
         with builder.if_then(builder.not_(every)):
             new = zip(_with_pick(e, picked, number, start, old), results, strict=True)
             keep([builder.select(lost, builder.load(result), value) for value, result in new])

@@ -1,5 +1,7 @@
 """What it costs to serve clients by candidates: powers of distances."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import F32, I64, Rows
@@ -38,5 +40,5 @@ def pair_costs(
 
     packed = aligned((-(-len(clients) // WIDTH), clients.shape[1], WIDTH))
     pack_into(clients, packed)
-    floats = x if x.dtype == np.float32 else np.empty((0, x.shape[1]), np.float32)
+    floats: Any = x if x.dtype == np.float32 else np.empty((0, x.shape[1]), np.float32)
     fill_costs(bits(x), floats, rows, packed, len(clients), scale, order, out, first, mirror)
