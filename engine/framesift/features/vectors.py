@@ -1,6 +1,7 @@
 """Rows of numbers that may exceed memory, read block by block."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -163,11 +164,35 @@ def in_batches(blocks: Iterator[tuple[int, Rows]], n: int) -> Iterator[tuple[int
 
 
 def in_threads(function: Callable[[slice], T], n: int, block: int = 4096) -> list[T]:
-    """*function* of each slice of ``range(n)``, on all cores; the slices depend on *n* alone."""
+    """*function* of each slice of ``range(n)``, on all cores; the slices depend on *n* alone.
+
+    The thread that calls works too, so that little work is not made to wait for others to wake up.
+    """
     slices = [slice(start, min(start + block, n)) for start in range(0, n, block)]
-    if len(slices) < 2:
-        return [function(s) for s in slices]
-    return list(_threads().map(function, slices))
+    left, found, failed = deque(enumerate(slices)), dict[int, T](), dict[int, BaseException]()
+
+    def work() -> None:
+        while left and not failed:
+            try:
+                turn, part = left.popleft()
+            except IndexError:
+                return
+            try:
+                found[turn] = function(part)
+            except BaseException as error:
+                failed[turn] = error
+
+    helpers = []
+    if len(slices) > 1:
+        n_threads = count_threads(None)
+        helpers = [_threads().submit(work) for _ in range(min(n_threads, len(slices)) - 1)]
+    work()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
+    if failed:
+        raise failed[min(failed)]  # slices are begun in order, so that it is the first that would fail
+    return [found[turn] for turn in range(len(slices))]
 
 
 def in_calls(kernels: Kernels, function: Callable[[slice], T], n: int, block: int = 4096) -> list[T]:

@@ -20,7 +20,7 @@ _LEAST_ROWS = 64
 """Of the costs, that are held at once whatever the budget."""
 _SCRATCH_SHARE = 4
 _ELEMENTS_A_THREAD = 2**18
-"""Of the costs, that a thread looks at at least: less does not pay its waking."""
+"""Of the costs, that a thread looks at at least: less does not pay its waking. Awake, it takes half of it at a time."""
 
 
 class Costs:
@@ -107,8 +107,8 @@ class Costs:
 
     def _slice(self, n: int) -> int:
         """Into how many of n candidates to cut them."""
-        slices = max(1, n * self.n_columns // _ELEMENTS_A_THREAD)
-        return -(-n // slices)
+        slices = n * self.n_columns // _ELEMENTS_A_THREAD
+        return max(1, n if slices < 2 else -(-n // (2 * slices)))
 
     def _held(self, which: I64) -> Iterator[tuple[slice, I64]]:
         for start in range(0, len(which), self.at_once):
@@ -121,28 +121,37 @@ class Costs:
         if not len(which):
             return
         mirror = self._square and len(which) == len(self._place)
-        x, n = self._matrix.in_memory, self._matrix.shape[0]
-        slices = self._matrix.slices
+        n = self._matrix.shape[0]
 
         def fill(s: slice) -> None:
-            for clients in slices[s] if x is None else [s]:
-                block = self._kernels.get(self._matrix.read(clients)).astype(np.float32)
+            for clients in _blocks(self._matrix, s):
+                block = self._kernels.get(self._matrix.read(clients)).astype(np.float32, copy=False)
                 at = clients.start
                 points, targets = (self._points[at:], out[at:]) if mirror else (self._points, out)
                 used = np.arange(n - at) if mirror else rows
                 self._kernels.pair_costs(points, used, block, self.scale, self.order, targets, at, mirror)
 
-        in_calls(self._kernels, fill, *((len(slices), 1) if x is None else (n, _CLIENTS)))
+        in_calls(self._kernels, fill, *_slices(self._matrix))
+
+
+def _slices(matrix: Readable) -> tuple[int, int]:
+    """Of how many there are slices to work on, and how many make one: of blocks, or of rows in memory."""
+    return (len(matrix.slices), 1) if matrix.in_memory is None else (matrix.shape[0], _CLIENTS)
+
+
+def _blocks(matrix: Readable, s: slice) -> list[slice]:
+    """The rows of such a slice."""
+    return matrix.slices[s] if matrix.in_memory is None else [s]
 
 
 def scale_for(matrix: Readable, kernels: Kernels) -> float:
     """A power of two that no squared distance exceeds the inverse of."""
-    origin = np.zeros((1, matrix.shape[1]), np.float32)
-    largest = 0.0
-    for start, block in matrix.blocks():
-        if start == 0:
-            origin[:] = kernels.get(block[:1])
-        largest = max(largest, float(kernels.assign(block, origin)[1].max()))
+    origin = kernels.get(matrix.take(np.zeros(1, np.int64))).astype(np.float32)
+
+    def farthest(s: slice) -> float:
+        return max(float(kernels.assign(matrix.read(rows), origin)[1].max()) for rows in _blocks(matrix, s))
+
+    largest = max(in_calls(kernels, farthest, *_slices(matrix)))
     if not np.isfinite(largest):
         raise UsageError(
             "x holds numbers so large that their squared distances exceed float32; scale it down"

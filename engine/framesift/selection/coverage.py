@@ -26,7 +26,8 @@ EXACT_TO = 20_000
 _FACILITY_EXACT_TO = 100_000
 _MISSED = 0.1
 """Share of what greedy saves that stochastic greedy may miss, in expectation (Mirzasoleiman et al. 2015)."""
-_FIRST_BATCH = 64
+_FIRST_BATCH, _GROWTH = 64, 4
+"""Candidates that are looked at together: at first, and so many times more every time."""
 _BLOCK = 256
 """Candidates of which the best swap is made, if it is one. Results depend on it."""
 _IMPROVES = 1e-9
@@ -302,28 +303,38 @@ def greedy(
     What a candidate would have saved some picks ago is a bound on what it saves now, so only those are looked at
     whose bound is not below the best gain found. Float sums keep that: see `cost_gains`.
     """
-    bounds, fresh = np.full(m, np.inf), np.zeros(m, bool)
+    bounds = np.where(rules.open, np.inf, -np.inf)
+    stale = bounds.copy()  # -inf: known, or closed
+    best, most = -1, -np.inf
     picks: list[int] = []
     batch = m
     while len(picks) < n:
-        closed = ~rules.open
-        bounds[closed] = -np.inf
-        best = int(np.where(fresh, bounds, -np.inf).argmax())
-        wanted = ~fresh & (bounds >= bounds[best]) if fresh[best] else ~fresh & ~closed
-        if fresh[best]:
-            wanted[best:] &= bounds[best:] > bounds[best]
-        wanted &= ~closed
-        if wanted.any():
-            stale = np.flatnonzero(wanted)
-            if len(stale) > batch:
-                stale = np.sort(stale[np.argpartition(-bounds[stale], batch)[:batch]])
-            bounds[stale], fresh[stale] = gains(stale, near), True
-            batch *= 2
-        elif rules.take(best):
-            picks.append(best)
-            near = np.minimum(near, row(best))
-            fresh[:], batch = False, _FIRST_BATCH
+        wanted = np.flatnonzero(stale >= most) if best >= 0 else np.flatnonzero(stale > most)
+        wanted = wanted[(wanted < best) | (stale[wanted] > most)]
+        if len(wanted):
+            if len(wanted) > batch:
+                wanted = np.sort(wanted[np.argpartition(-stale[wanted], batch)[:batch]])
+            found = gains(wanted, near)
+            bounds[wanted], stale[wanted] = found, -np.inf
+            batch *= _GROWTH
+        else:
+            taken = rules.take(best)
+            bounds[~rules.open] = -np.inf
+            if taken:
+                picks.append(best)
+                near = np.minimum(near, row(best))
+                stale[:], batch = bounds, _FIRST_BATCH
+            else:
+                stale[~rules.open] = -np.inf
+        best, most = _most(bounds, stale)
     return picks
+
+
+def _most(gains: F64, stale: F64) -> tuple[int, float]:
+    """The candidate of the largest gain that is known, the lowest on a tie, and that gain; -1 if there is none."""
+    known = np.where(stale == -np.inf, gains, -np.inf)
+    best = int(known.argmax())
+    return (best, float(known[best])) if known[best] > -np.inf else (-1, -np.inf)
 
 
 def _stochastic(costs: Costs, near: F32, rules: Rules, n: int, m: int, rng: np.random.Generator) -> list[int]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import F32, F64, I32, I64, Rows
 from ._compile import kernel
-from ._lanes import LANES, below, saved
+from ._lanes import LANES, PART, below, saved, two_nearest
 from ._rows import distances, fetch
 from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
@@ -19,6 +19,7 @@ _PANEL_ELEMENTS = 2**17
 @kernel
 def fill_costs(
     x: Rows,  # IN  (n, d)
+    floats: F32,  # IN  (n, d) x, if it is float32; else none
     rows: I64,  # IN  (b,) rows of x: the candidates
     packed: F32,  # IN  (vectors, d, WIDTH) the clients, a lane each
     clients: int,
@@ -35,14 +36,19 @@ def fill_costs(
     panels = max(1, _PANEL_ELEMENTS // (VECTORS * WIDTH * max(1, d)))
     for begin in range(0, len(packed), panels * VECTORS):
         end = min(begin + panels * VECTORS, len(packed))
-        # Of a symmetric square the rows above the panels are mirrored already.
+        # Of a symmetric square what lies above the diagonal is mirrored, by other panels or below.
         for start in range(begin * WIDTH // ROWS * ROWS if mirror else 0, len(rows), ROWS):
-            n = fetch(x, rows, start, block)
-            for at in range(begin, end, VECTORS):
+            n = min(ROWS, len(rows) - start)
+            tile = block
+            if len(floats) and _follow(rows, start):
+                tile = floats[rows[start] : rows[start] + ROWS]
+            else:
+                fetch(x, rows, start, block)
+            for at in range(begin, min(end, (start + n - 1) // WIDTH + 1) if mirror else end, VECTORS):
                 vectors = min(VECTORS, end - at)
                 held = min(vectors * WIDTH, clients - at * WIDTH)
                 column = first + at * WIDTH
-                distances(block, packed, at, vectors, values)
+                distances(tile, packed, at, vectors, values)
                 for r in range(n):
                     target = out[start + r, column : column + held]
                     _power(values[r, :held], np.float32(scale), order, target)
@@ -53,11 +59,20 @@ def fill_costs(
 
 
 @kernel
+def _follow(rows: I64, start: int) -> bool:
+    """Whether ROWS rows lie one behind the other, so that they need not be copied."""
+    together = start + ROWS <= len(rows)
+    for r in range(1, ROWS if together else 0):
+        together &= rows[start + r] == rows[start] + r
+    return together
+
+
+@kernel
 def _mirror(out: F32, first: int, start: int, stop: int, begin: int, end: int) -> None:
     """Copy rows start to stop of columns begin to end, from *first* on, to the other side of the diagonal."""
     for lane in range(begin, end):
         target = out[lane]
-        for r in range(start, stop):
+        for r in range(max(start, lane + 1), stop):
             target[first + r] = out[r, first + lane]
 
 
@@ -99,7 +114,7 @@ def best_swaps(
 ) -> None:
     """`swap_changes`. Only clients nearer to the candidate than to their second pick count, and these are few."""
     k = len(removal)
-    moved = np.empty(k + 1)
+    moved, marks = np.empty(k + 1), np.empty(PART // 64, np.uint64)
     for b in range(len(rows)):
         change[b], swapped[b] = 0, -1
         if only[b] == -2:
@@ -109,20 +124,23 @@ def best_swaps(
         for t in range(k):
             moved[t] = removal[t]
         moved[k] = 0
-        for at in range(0, len(near), LANES):
-            found = below(costs, row, at, second)
-            while found:
-                i = at + np.int64(count_trailing_zeros(found))
-                found &= found - np.uint64(1)
-                cost, weight = np.float64(costs[row, i]), np.float64(weights[i])
-                if cost < near[i]:
-                    shared += weight * (cost - near[i])
-                    moved[slot[i]] += weight * (near[i] - np.float64(second[i]))
-                else:
-                    moved[slot[i]] += weight * (cost - second[i])
-        for t in range(k):
-            allowed = only[b] == -1 or only[b] == t
-            if allowed and (swapped[b] < 0 or shared + moved[t] < change[b]):
+        for start in range(0, len(near), PART):
+            for word in range(below(costs, row, start, second, marks)):
+                found = marks[word]
+                while found:
+                    i = start + 64 * word + np.int64(count_trailing_zeros(found))
+                    found &= found - np.uint64(1)
+                    cost, before, weight = (
+                        np.float64(costs[row, i]),
+                        np.float64(near[i]),
+                        np.float64(weights[i]),
+                    )
+                    nearer = cost < before  # chosen, not branched on: what is 0 changes no sum
+                    shared += weight * ((cost if nearer else before) - before)
+                    moved[slot[i]] += weight * ((before if nearer else cost) - np.float64(second[i]))
+        first, last = (0, k) if only[b] == -1 else (only[b], only[b] + 1)
+        for t in range(first, last):
+            if swapped[b] < 0 or shared + moved[t] < change[b]:
                 change[b], swapped[b] = shared + moved[t], t
 
 
@@ -137,21 +155,5 @@ def replace_pick(
     other: I32,  # INOUT  (n,)
 ) -> None:
     """`nearest_two`. The picks that a client does not stand by need not be looked at, but the one replaced."""
-    k = len(picked)
-    for i in range(len(near)):
-        if replaced < 0 or slot[i] == replaced or other[i] == replaced:
-            near[i], slot[i], second[i], other[i] = base[i], k, np.inf, -1
-            for t in range(k):
-                _take(picked[t, i], t, i, near, second, slot, other)
-        else:
-            _take(picked[replaced, i], replaced, i, near, second, slot, other)
-
-
-@kernel
-def _take(cost: np.float32, t: int, i: int, near: F32, second: F32, slot: I32, other: I32) -> None:
-    """Pick t as the nearest or second of client i, if it is."""
-    if cost < near[i]:
-        second[i], other[i] = near[i], slot[i]
-        near[i], slot[i] = cost, t
-    elif cost < second[i]:
-        second[i], other[i] = cost, t
+    for at in range(0, len(near), LANES):
+        two_nearest(picked, replaced, base, at, near, second, slot, other)

@@ -1,4 +1,4 @@
-"""SIMD by hand for rows of costs: sums whose order no processor changes, and which of some clients are near.
+"""SIMD by hand for rows of costs: sums whose order no processor changes, and who is near to whom.
 
 As in `_vector`, each intrinsic stands beside its meaning in plain Python. The number of lanes is the same on every
 processor, which takes as many registers for them as it needs: sums depend on it.
@@ -16,9 +16,28 @@ from ._vector import _Block
 cgutils: Any = _cgutils
 
 LANES = 16
+PART = 4096
+"""Clients that are looked at together: what is known of them stays in the first cache."""
 _I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _F, _D = ir.FloatType(), ir.DoubleType()
-_VF, _VD = ir.VectorType(_F, LANES), ir.VectorType(_D, LANES)
+_VF, _VD, _VI = ir.VectorType(_F, LANES), ir.VectorType(_D, LANES), ir.VectorType(_I32, LANES)
+
+
+def _length(builder: Any, n: Any, start: Any) -> Any:
+    """PART, or as many clients as are left."""
+    left = builder.sub(n, start)
+    return builder.select(builder.icmp_unsigned("<", left, _I64(PART)), left, _I64(PART))
+
+
+def _mark(e: _Block, costs: Any, most: Any, vectors: Any, marks: Any) -> None:
+    """Note LANES bits for each of some vectors: which costs are below *most*. All three are pointers.
+
+    Before anything depends on it: the costs come from far, and then nothing waits for them but what follows.
+    """
+    with cgutils.for_range(e.b, vectors) as loop:
+        at = e.b.mul(loop.index, _I64(LANES))
+        found = e.b.fcmp_ordered("<", e.load(costs, at, _VF), e.load(most, at, _VF))
+        e.b.store(e.b.bitcast(found, _I16), e.b.gep(marks, [loop.index]))
 
 
 def _saved(context: Any, costs: Any, row: Any, near: Any, weights: Any) -> Any:
@@ -28,19 +47,28 @@ def _saved(context: Any, costs: Any, row: Any, near: Any, weights: Any) -> Any:
         e = _Block(context, builder, signature, args)
         costs, near, weights = (e.array(i) for i in (0, 2, 3))
         n = e.shape(costs, 1)
-        first = builder.mul(args[1], n)
-        slot = cgutils.alloca_once(builder, _VD)
+        row = builder.gep(costs.data, [builder.mul(args[1], n)])
+        slot, marks = (
+            cgutils.alloca_once(builder, _VD),
+            cgutils.alloca_once(builder, _I16, _I64(PART // LANES)),
+        )
         builder.store(ir.Constant(_VD, None), slot)
-        with cgutils.for_range(builder, builder.udiv(n, _I64(LANES))) as loop:
-            at = builder.mul(loop.index, _I64(LANES))
-            pair = [e.load(near.data, at, _VF), e.load(costs.data, builder.add(first, at), _VF)]
-            nearer = builder.fcmp_ordered(">", *pair)
-            some = builder.icmp_unsigned("!=", builder.bitcast(nearer, _I16), _I16(0))
-            with builder.if_then(some):  # often none is, and then the sums stay as they are
-                wide = [builder.fpext(v, _VD) for v in (*pair, e.load(weights.data, at, _VF))]
-                gain = builder.fmul(builder.fsub(wide[0], wide[1]), wide[2])
-                gain = builder.select(nearer, gain, ir.Constant(_VD, None))
-                builder.store(builder.fadd(builder.load(slot), gain), slot)
+        with cgutils.for_range(builder, builder.udiv(builder.add(n, _I64(PART - 1)), _I64(PART))) as part:
+            start = builder.mul(part.index, _I64(PART))
+            places = [builder.gep(pointer, [start]) for pointer in (near.data, row, weights.data)]
+            vectors = builder.udiv(_length(builder, n, start), _I64(LANES))
+            _mark(e, places[1], places[0], vectors, marks)
+            with cgutils.for_range(builder, vectors) as loop:
+                some = builder.load(builder.gep(marks, [loop.index]))
+                with builder.if_then(
+                    builder.icmp_unsigned("!=", some, _I16(0))
+                ):  # else sums stay as they are
+                    at = builder.mul(loop.index, _I64(LANES))
+                    wide = [builder.fpext(e.load(place, at, _VF), _VD) for place in places]
+                    gain = builder.fmul(builder.fsub(wide[0], wide[1]), wide[2])
+                    nearer = builder.bitcast(some, ir.VectorType(ir.IntType(1), LANES))
+                    gain = builder.select(nearer, gain, ir.Constant(_VD, None))
+                    builder.store(builder.fadd(builder.load(slot), gain), slot)
         sums = builder.load(slot)
         lanes = [builder.extract_element(sums, _I32(lane)) for lane in range(LANES)]
         while len(lanes) > 1:
@@ -71,29 +99,125 @@ def _saved_python(
     return np.float64(sums[0])
 
 
-def _below(context: Any, costs: Any, row: Any, at: Any, most: Any) -> Any:
+def _below(context: Any, costs: Any, row: Any, start: Any, most: Any, marks: Any) -> Any:
     """Typing and code of `below`; see `_below_python` for what it does."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = _Block(context, builder, signature, args)
-        costs, most = e.array(0), e.array(3)
-        place = builder.add(builder.mul(args[1], e.shape(costs, 1)), args[2])
-        found = builder.fcmp_ordered("<", e.load(costs.data, place, _VF), e.load(most.data, args[2], _VF))
-        return builder.zext(builder.bitcast(found, _I16), _I64)
+        costs, most, marks = (e.array(i) for i in (0, 3, 4))
+        n = e.shape(costs, 1)
+        length = _length(builder, n, args[2])
+        row = builder.gep(costs.data, [builder.add(builder.mul(args[1], n), args[2])])
+        found = builder.bitcast(marks.data, _I16.as_pointer())
+        vectors = builder.udiv(length, _I64(LANES))
+        _mark(e, row, builder.gep(most.data, [args[2]]), vectors, found)
+        words = builder.udiv(builder.add(length, _I64(63)), _I64(64))
+        filled = builder.mul(words, _I64(64 // LANES))
+        with cgutils.for_range_slice(builder, vectors, filled, _I64(1), inc=True) as (at, _):
+            builder.store(_I16(0), builder.gep(found, [at]))  # the last word is filled up with zeros
+        return words
 
-    return types.uint64(costs, types.intp, types.intp, most), codegen
+    return types.intp(costs, types.intp, types.intp, most, marks), codegen
 
 
 def _below_python(
     costs: Any,  # IN  (b, n) float32
     row: int,
-    at: int,
+    start: int,
     most: Any,  # IN  (n,) float32
-) -> np.uint64:
-    """LANES bits, the first the lowest: whether ``costs[row, i] < most[i]`` for i from *at* on."""
-    found = costs[row, at : at + LANES] < most[at : at + LANES]
-    return np.uint64(sum(1 << lane for lane in range(LANES) if found[lane]))
+    marks: Any,  # OUT  (PART / 64,) uint64
+) -> int:
+    """Note in bits, the first the lowest, whether ``costs[row, i] < most[i]`` for PART i from *start* on, or as
+    many as there are, filled up with zeros. Returns how many words that makes.
+    """
+    found = costs[row, start : start + PART] < most[start : start + PART]
+    words = -(-len(found) // 64)
+    packed = np.packbits(np.pad(found, (0, 64 * words - len(found))), bitorder="little")
+    marks[:words] = packed.view(np.uint64)
+    return words
+
+
+def _two_nearest(
+    context: Any,
+    picked: Any,
+    replaced: Any,
+    base: Any,
+    at: Any,
+    near: Any,
+    second: Any,
+    slot: Any,
+    other: Any,
+) -> Any:
+    """Typing and code of `two_nearest`; see `_two_nearest_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        picked, start, kinds = e.array(0), args[3], (_VF, _VF, _VI, _VI)
+        arrays = [e.array(i) for i in range(4, 8)]
+        old = [e.load(array.data, start, kind) for array, kind in zip(arrays, kinds, strict=True)]
+        number, k = builder.trunc(args[1], _I32), builder.trunc(e.shape(picked, 0), _I32)
+        every = builder.icmp_signed("<", number, _I32(0))
+        lost = [builder.icmp_signed("==", slots, e.splat(number, _VI)) for slots in old[2:]]
+        lost = builder.or_(builder.or_(*lost), e.splat(every, ir.VectorType(ir.IntType(1), LANES)))
+        results = [cgutils.alloca_once(builder, kind) for kind in kinds]
+
+        def keep(values: Any) -> None:
+            for value, result in zip(values, results, strict=True):
+                builder.store(value, result)
+
+        none = ir.Constant(_VF, [float("inf")] * LANES), e.splat(k, _VI), ir.Constant(_VI, [-1] * LANES)
+        keep([e.load(e.array(2).data, start, _VF), *none])
+        some = builder.icmp_unsigned("!=", builder.bitcast(lost, _I16), _I16(0))
+        with builder.if_then(some), cgutils.for_range(builder, k) as loop:
+            keep(_with_pick(e, picked, loop.index, start, [builder.load(r) for r in results]))
+        with builder.if_then(builder.not_(every)):
+            new = zip(_with_pick(e, picked, number, start, old), results, strict=True)
+            keep([builder.select(lost, builder.load(result), value) for value, result in new])
+        for array, result in zip(arrays, results, strict=True):
+            e.store(builder.load(result), array.data, start)
+        return context.get_dummy_value()
+
+    return types.void(picked, types.intp, base, types.intp, near, second, slot, other), codegen
+
+
+def _with_pick(e: _Block, picked: Any, pick: Any, start: Any, state: list[Any]) -> list[Any]:
+    """Take a pick as the nearest or second of LANES clients, where it is: *state* is near, second, slot, other."""
+    near, second, slot, other = state
+    row = e.b.mul(e.b.zext(pick, _I64), e.shape(picked, 1))
+    cost, numbers = e.load(picked.data, e.b.add(row, start), _VF), e.splat(pick, _VI)
+    first, next_one = e.b.fcmp_ordered("<", cost, near), e.b.fcmp_ordered("<", cost, second)
+    return [
+        e.b.select(first, cost, near),
+        e.b.select(first, near, e.b.select(next_one, cost, second)),
+        e.b.select(first, numbers, slot),
+        e.b.select(first, slot, e.b.select(next_one, numbers, other)),
+    ]
+
+
+def _two_nearest_python(
+    picked: Any,  # IN  (k, n) float32
+    replaced: int,
+    base: Any,  # IN  (n,) float32
+    at: int,
+    near: Any,  # INOUT  (n,) float32
+    second: Any,  # INOUT  (n,) float32
+    slot: Any,  # INOUT  (n,) int32
+    other: Any,  # INOUT  (n,) int32
+) -> None:
+    """`nearest_two` of LANES clients from *at* on. Those that stood by the pick replaced look at all, in order."""
+    k = len(picked)
+    for i in range(at, at + LANES):
+        lost = replaced < 0 or replaced in (slot[i], other[i])
+        if lost:
+            near[i], slot[i], second[i], other[i] = base[i], k, np.inf, -1
+        for t in range(k) if lost else [replaced]:
+            cost = picked[t, i]
+            if cost < near[i]:
+                near[i], slot[i], second[i], other[i] = cost, t, near[i], slot[i]
+            elif cost < second[i]:
+                second[i], other[i] = cost, t
 
 
 saved = intrinsic(_saved_python, _saved)
 below = intrinsic(_below_python, _below)
+two_nearest = intrinsic(_two_nearest_python, _two_nearest)

@@ -1,5 +1,6 @@
 """The row kernel: rows of points against lanes of centres. Everything that needs distances stands on it."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,21 @@ from ._vector import (
     to_float,
 )
 
+_LINE = 64
+"""Bytes."""
+
 
 def bits(x: Rows) -> Any:
     """*x* as the kernels take it: float16 as uint16, because Numba knows no float16 on CPUs."""
     return x.view(np.uint16) if x.dtype == np.float16 else x
+
+
+def aligned(shape: tuple[int, ...]) -> F32:
+    """Make an array whose first element begins a line of the cache: what is read by vectors then takes no second."""
+    size = math.prod(shape)
+    memory = np.empty(size + _LINE // 4, np.float32)
+    first = -memory.ctypes.data % _LINE // 4
+    return memory[first : first + size].reshape(shape)
 
 
 @kernel

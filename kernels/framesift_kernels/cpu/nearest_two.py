@@ -8,7 +8,7 @@ def nearest_two(picked: F32, replaced: int, base: F32, near: F32, second: F32, s
 
     Parameters
     ----------
-    picked : (k, n) float32
+    picked : (k, n) float32, C-contiguous, n a multiple of 16
         Cost of each client by each pick.
     replaced : int
         The pick that has changed; negative: all.

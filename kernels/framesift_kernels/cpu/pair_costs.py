@@ -1,5 +1,7 @@
 """What it costs to serve clients by candidates: powers of distances."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import F32, I64, Rows
@@ -33,9 +35,10 @@ def pair_costs(
     root if the order is odd, all in float32. O(b c d). Scratch: a copy of the clients.
     """
     from ._coverage import fill_costs
-    from ._rows import bits, pack_into
+    from ._rows import aligned, bits, pack_into
     from ._vector import WIDTH
 
-    packed = np.empty((-(-len(clients) // WIDTH), clients.shape[1], WIDTH), np.float32)
+    packed = aligned((-(-len(clients) // WIDTH), clients.shape[1], WIDTH))
     pack_into(clients, packed)
-    fill_costs(bits(x), rows, packed, len(clients), scale, order, out, first, mirror)
+    floats: Any = x if x.dtype == np.float32 else np.empty((0, x.shape[1]), np.float32)
+    fill_costs(bits(x), floats, rows, packed, len(clients), scale, order, out, first, mirror)
