@@ -1,6 +1,7 @@
 """Checks on the kernels package itself."""
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import framesift_kernels
+from framesift_kernels.cpu import _compile
 
 PACKAGE = Path(__file__).parents[1] / "kernels" / "framesift_kernels"
 DEVICES = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
@@ -65,6 +67,22 @@ def test_kernels_know_nothing_above_them(path):
         elif isinstance(node, ast.ImportFrom) and not node.level:
             roots.add(node.module.split(".")[0])
     assert not roots & {"framesift", "framesift_cli", "zarr", "av"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("cpu/[!_]*.py")), ids=lambda p: p.stem)
+def test_what_python_calls_is_object_code(path):
+    """Anything else brings Numba in, which takes longer than a selection."""
+    tree = ast.parse(path.read_text())
+    public = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == path.stem]
+    calls = [n for function in public for n in ast.walk(function) if isinstance(n, ast.Call)]
+    called = {call.func.id for call in calls if isinstance(call.func, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module.startswith("_"):
+            module = importlib.import_module(f"framesift_kernels.cpu.{node.module}")
+            for alias in node.names:
+                found = getattr(module, alias.name)
+                if alias.name in called and isinstance(found, _compile._Compiled):
+                    assert isinstance(found, _compile._Native), alias.name
 
 
 def test_importing_the_package_compiles_nothing():

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from .. import F32, F64, I32, I64, Rows
-from ._compile import kernel
+from .. import F32, F64, I32, I64, U64, Rows
+from ._compile import kernel, native
 from ._lanes import LANES, PART, below, saved, two_nearest
-from ._rows import distances, fetch
+from ._rows import distances, fetch, pack_into
 from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
 _MIRRORED = 16 * ROWS
@@ -16,23 +16,24 @@ _PANEL_ELEMENTS = 2**17
 """Of clients, that the second cache keeps beside what passes."""
 
 
-@kernel
+@native
 def fill_costs(
     x: Rows,  # IN  (n, d)
     floats: F32,  # IN  (n, d) x, if it is float32; else none
     rows: I64,  # IN  (b,) rows of x: the candidates
-    packed: F32,  # IN  (vectors, d, WIDTH) the clients, a lane each
-    clients: int,
+    clients: F32,  # IN  (c, d)
     scale: float,
     order: int,
     out: F32,  # OUT  (b, columns)
     first: int,
-    mirror: bool,
+    mirror: int,
+    packed: F32,  # scratch  (vectors, d, WIDTH) the clients, a lane each
+    block: F32,  # scratch  (ROWS, d)
+    values: F32,  # scratch  (ROWS, VECTORS * WIDTH)
 ) -> None:
     """`pair_costs` on bits. Some panels of clients stay in the cache while all candidates pass."""
     d = x.shape[1]
-    block = np.zeros((ROWS, d), np.float32)
-    values = np.empty((ROWS, VECTORS * WIDTH), np.float32)
+    pack_into(clients, packed)
     panels = max(1, _PANEL_ELEMENTS // (VECTORS * WIDTH * max(1, d)))
     for begin in range(0, len(packed), panels * VECTORS):
         end = min(begin + panels * VECTORS, len(packed))
@@ -46,7 +47,7 @@ def fill_costs(
                 fetch(x, rows, start, block)
             for at in range(begin, min(end, (start + n - 1) // WIDTH + 1) if mirror else end, VECTORS):
                 vectors = min(VECTORS, end - at)
-                held = min(vectors * WIDTH, clients - at * WIDTH)
+                held = min(vectors * WIDTH, len(clients) - at * WIDTH)
                 column = first + at * WIDTH
                 distances(tile, packed, at, vectors, values)
                 for r in range(n):
@@ -54,7 +55,7 @@ def fill_costs(
                     _power(values[r, :held], np.float32(scale), order, target)
             stop = start + n
             if mirror and (stop % _MIRRORED == 0 or stop == len(rows)):
-                clients_end = min(end * WIDTH, clients)
+                clients_end = min(end * WIDTH, len(clients))
                 _mirror(out, first, (start // _MIRRORED) * _MIRRORED, stop, begin * WIDTH, clients_end)
 
 
@@ -92,14 +93,14 @@ def _power(squares: F32, scale: np.float32, order: int, out: F32) -> None:  # IN
             out[i] = power * np.float32(math.sqrt(value)) if order % 2 else power
 
 
-@kernel
+@native
 def gains_of(costs: F32, rows: I64, near: F32, weights: F32, gains: F64) -> None:
     """`cost_gains`."""
     for b in range(len(rows)):
         gains[b] = saved(costs, rows[b], near, weights)
 
 
-@kernel
+@native
 def best_swaps(
     costs: F32,  # IN  (m, n)
     rows: I64,  # IN  (b,) of costs
@@ -111,10 +112,11 @@ def best_swaps(
     only: I32,  # IN  (b,)
     change: F64,  # OUT  (b,)
     swapped: I32,  # OUT  (b,)
+    moved: F64,  # scratch  (k + 1,)
+    marks: U64,  # scratch  (PART / 64,)
 ) -> None:
     """`swap_changes`. Only clients nearer to the candidate than to their second pick count, and these are few."""
     k = len(removal)
-    moved, marks = np.empty(k + 1), np.empty(PART // 64, np.uint64)
     for b in range(len(rows)):
         change[b], swapped[b] = 0, -1
         if only[b] == -2:
@@ -144,7 +146,7 @@ def best_swaps(
                 change[b], swapped[b] = shared + moved[t], t
 
 
-@kernel
+@native
 def replace_pick(
     picked: F32,  # IN  (k, n)
     replaced: int,

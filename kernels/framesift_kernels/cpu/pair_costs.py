@@ -35,10 +35,12 @@ def pair_costs(
     root if the order is odd, all in float32. O(b c d). Scratch: a copy of the clients.
     """
     from ._coverage import fill_costs
-    from ._rows import aligned, bits, pack_into
+    from ._rows import aligned, bits, scratch
     from ._vector import WIDTH
 
     packed = aligned((-(-len(clients) // WIDTH), clients.shape[1], WIDTH))
-    pack_into(clients, packed)
     floats: Any = x if x.dtype == np.float32 else np.empty((0, x.shape[1]), np.float32)
-    fill_costs(bits(x), floats, rows, packed, len(clients), scale, order, out, first, mirror)
+    block, values = scratch(x.shape[1])[:2]
+    fill_costs(
+        bits(x), floats, rows, clients, float(scale), order, out, first, int(mirror), packed, block, values
+    )

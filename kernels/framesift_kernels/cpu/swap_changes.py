@@ -45,7 +45,9 @@ def swap_changes(
     their second pick take more than a sixteenth of an instruction.
     """
     from ._coverage import best_swaps
+    from ._lanes import PART
 
     change, swapped = np.empty(len(rows)), np.empty(len(rows), np.int32)
-    best_swaps(costs, rows, near, second, slot, weights, removal, only, change, swapped)
+    moved, marks = np.empty(len(removal) + 1), np.empty(PART // 64, np.uint64)
+    best_swaps(costs, rows, near, second, slot, weights, removal, only, change, swapped, moved, marks)
     return change, swapped
