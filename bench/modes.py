@@ -56,7 +56,8 @@ def rows(measurements: list[Row]) -> list[Row]:
 
     ``x exact`` is how many times more frames of the video a second are done with than in exact: demuxing, decoding and
     storing by all cores, in a process that is warm; in exact and keyframes of the clip some times over, since of the
-    clip as it is opening and committing a store is some of it. ``/ ffmpeg`` is the time a frame over that of the ffmpeg
+    clip as it is opening and committing a store is some of it. Of fast and coarse with size full only (of fast see suite
+    ``decode``). ``/ ffmpeg`` is the time a frame over that of the ffmpeg
     program, which decodes alone. ``decoding`` is the processor's time of decoding alone, over that of all frames; of
     fast and coarse with size full only.
     ``error`` is the mean difference of the thumbnails in grey levels. ``radius n`` (the largest distance from any
@@ -143,7 +144,10 @@ def _quality(path: Path, longer: Path, size: str) -> list[Row]:
         name: 3 if size == "full" else int(name not in ("fast", "coarse")) for name in (*MODES, _TENTH)
     }
     timed: list[Row] = []
-    ways = [_indexed(path, mode, repeats[mode], longer if mode == "exact" else path, timed) for mode in MODES]
+    on_longer = ("exact", "fast", "coarse") if size == "full" else ("exact",)
+    ways = [
+        _indexed(path, mode, repeats[mode], longer if mode in on_longer else path, timed) for mode in MODES
+    ]
     full = ways[0]
     with open_video(path) as (container, stream):
         packets = read_packets(container, stream)
@@ -153,7 +157,10 @@ def _quality(path: Path, longer: Path, size: str) -> list[Row]:
         _Way(_TENTH, frames, full.thumbnails[frames], _decoding_s(path, packets, tenth, repeats[_TENTH]))
     )
     best = {n: distance_to_nearest(full.thumbnails, k_center(full.thumbnails, n)) for n in PICKS}
-    rows = [row for row in timed if row["program"] != "framesift keyframes"]
+    alike = [
+        f"framesift {mode}" for mode in (MODES[:3] if longer == path else on_longer)
+    ]  # timed on one clip
+    rows = [row for row in timed if row["program"] in alike]
     for way in ways:
         error = np.abs(way.thumbnails - full.thumbnails[way.frames]).mean()
         row: Row = {
