@@ -131,7 +131,7 @@ Isolate = Annotated[
     bool | None,
     typer.Option(
         "--isolate/--no-isolate",
-        help="Decode in a process that a broken file may crash; by default with several inputs, and on Linux always.",
+        help="Decode in a process that a broken file may crash; by default with several inputs; on Linux, with several cores, always.",
         show_default=False,
     ),
 ]

@@ -4,16 +4,13 @@ They lie in the store, which is a temporary one wherever only such frames are in
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from av.video.frame import VideoFrame
 
 from ..files import remove_tree
 from ..measure import View
 from ..store import Store
-from ..video.planes import Converter
 from .options import IndexOptions
 from .window import middles
 
@@ -54,11 +51,3 @@ def frames_to_keep(options: IndexOptions, window: range, view: View) -> frozense
     if even is None or even.around or min(even.n, len(window)) * view.width * view.height * 3 > _MAX_BYTES:
         return frozenset()
     return frozenset(window[place] for place in middles(even.n, len(window)).tolist())
-
-
-def rgb_of(frame: VideoFrame, converter: Converter) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) the picture of a decoded frame, turned as it is shown."""
-    rgb: Any = converter.rgb(frame).to_ndarray()
-    turns = round(frame.rotation / 90) % 4
-    shown: npt.NDArray[np.uint8] = np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
-    return shown

@@ -23,11 +23,10 @@ from ..sources import Source, fingerprint
 from ..video.container import open_video
 from ..video.decode import Decoder, SegmentMismatchError
 from ..video.packets import read_packets
-from ..video.planes import Converter
+from ..video.planes import Converter, rgb_of
 from ..video.segment import Segment
 from .decoders import Decoders
 from .images import UNREADABLE, image_hash, open_image, open_images
-from .kept import rgb_of
 
 Sink = Callable[[int, Any], None]
 """Takes a frame index and its picture."""

@@ -53,11 +53,8 @@ def begin_ahead() -> None:
     little, or there is none.
     """
     global _ahead
-    has_streams = None not in (
-        sys.__stdin__,
-        sys.__stdout__,
-        sys.__stderr__,
-    )  # else pipes might take their places
+    # Pipes might take the places of streams that are closed.
+    has_streams = None not in (sys.__stdin__, sys.__stdout__, sys.__stderr__)
     if _ahead is None and sys.platform == "linux" and has_streams and count_cores() > 1:
         with contextlib.suppress(OSError):  # then it is begun when it is wanted
             _ahead = _Forked()

@@ -20,11 +20,11 @@ from ..store import SourceRecord
 from ..video.container import can_thread, fraction, open_video
 from ..video.decode import Decoder
 from ..video.packets import PacketIndex, read_packets
-from ..video.planes import Converter
+from ..video.planes import Converter, rgb_of
 from ..video.references import reference_reader
 from .decoders import Decoders
 from .job import Job
-from .kept import Kept, frames_to_keep, rgb_of
+from .kept import Kept, frames_to_keep
 from .modes import Frames, row_of, wanted
 from .pool import Task
 from .rows import Cursor, Rows

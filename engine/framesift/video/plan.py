@@ -15,7 +15,7 @@ from .segment import Segment
 I64 = npt.NDArray[np.int64]
 
 BUDGET = 11
-"""Of ``keyframes``: an eleventh of the work of decoding everything; with what else indexing costs, a ninth."""
+"""Of ``keyframes``: an eleventh of the work of decoding everything."""
 _WORK_OF_A_BYTE = 100
 """What decoding a byte costs, in pixels predicted and written."""
 _DEPTH = (2, 5)

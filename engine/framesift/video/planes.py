@@ -2,7 +2,7 @@
 
 import re
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -148,3 +148,11 @@ class Converter:
             interpolation=interpolation | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND,
             threads=1,
         )
+
+
+def rgb_of(frame: VideoFrame, converter: Converter) -> npt.NDArray[np.uint8]:
+    """(h, w, 3) the picture of a decoded frame, turned as it is shown."""
+    rgb: Any = converter.rgb(frame).to_ndarray()
+    turns = round(frame.rotation / 90) % 4
+    shown: npt.NDArray[np.uint8] = np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+    return shown

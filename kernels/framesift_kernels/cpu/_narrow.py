@@ -17,7 +17,7 @@ import numpy as np
 from llvmlite import binding, ir
 
 from ._compile import JIT_DISABLED, cgutils, intrinsic, types
-from ._vector import _F, _I32, _I64, _V, _VI, ROWS, WIDTH, _Block, _to_float, _to_float_python
+from ._vector import _F, _I32, _I64, _V, _VI, ROWS, WIDTH, _Block, _to_float, _to_float_python, outlined
 
 GROUP = 4
 """Bytes of a lane that are multiplied and added at once."""
@@ -66,12 +66,9 @@ def _scores_tile(module: Any, vectors: int) -> Any:
     """
     bytes_, words = _I8.as_pointer(), _I32.as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [bytes_, bytes_, words, words, _I64, _I64])
-    function = cgutils.get_or_insert_function(module, kind, f"framesift_scores_{ROWS}x{vectors}x{WIDTH}")
-    if not function.is_declaration:
+    function, builder = outlined(module, kind, f"framesift_scores_{ROWS}x{vectors}x{WIDTH}")
+    if builder is None:
         return function
-    function.linkage = "linkonce_odr"
-    function.attributes.add("noinline")
-    builder = ir.IRBuilder(function.append_basic_block())
     e = _Block(None, builder, None, None)
     multiply = cgutils.get_or_insert_function(
         module, ir.FunctionType(_VI, [_VI] * 3), f"llvm.x86.avx512.vpdpbusd.{32 * WIDTH}"

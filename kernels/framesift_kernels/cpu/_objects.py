@@ -11,7 +11,6 @@ takes about half a second.
 
 import contextlib
 import ctypes
-import gc
 import os
 import struct
 import sys
@@ -191,7 +190,7 @@ def _compile(function: Callable[..., Any], kinds: Kinds) -> bytes:
     flags.error_model = "numpy"
     flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     typing, target = cpu_target.typing_context, cpu_target.target_context
-    with global_compiler_lock, _without_collector():
+    with global_compiler_lock:
         typing.refresh()
         target.refresh()
         with _parts(target.codegen()):
@@ -203,18 +202,6 @@ def _compile(function: Callable[..., Any], kinds: Kinds) -> bytes:
         library.finalize()
         _name, _kind, (code, _shared) = library.serialize_using_object_code()
     return bytes(code)
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Put off looking for garbage: a compiler makes millions of objects at once, of which few are."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class Parts:

@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from ._compile import cgutils, intrinsic, types
 from ._narrow import _in_vectors, _load_floats, _reduction
-from ._vector import _F, _I32, _I64, _VI, WIDTH, _Block, _to_float_python
+from ._vector import _F, _I32, _I64, _VI, WIDTH, _Block, _to_float_python, outlined
 
 TOGETHER = 4
 """Centres that a row is compared with at once, roughly."""
@@ -38,12 +38,9 @@ def _pairs_tile(module: Any, kind: Any) -> Any:
     """
     pointers = [kind, _F.as_pointer(), _I64.as_pointer(), _I32.as_pointer(), _F.as_pointer()]
     name = f"framesift_pairs_{kind.pointee}x{WIDTH}"
-    function = cgutils.get_or_insert_function(module, ir.FunctionType(ir.VoidType(), [*pointers, _I64]), name)
-    if not function.is_declaration:
+    function, builder = outlined(module, ir.FunctionType(ir.VoidType(), [*pointers, _I64]), name)
+    if builder is None:
         return function
-    function.linkage = "linkonce_odr"
-    function.attributes.add("noinline")
-    builder = ir.IRBuilder(function.append_basic_block())
     e = _Block(None, builder, None, None)
     x, centers, rows, numbers, out, d = function.args
     pairs = []

@@ -130,6 +130,16 @@ def _distances(vectors: int) -> Callable[..., Any]:
     return typing
 
 
+def outlined(module: Any, kind: Any, name: str) -> tuple[Any, Any]:
+    """A function of a module that is not inlined, and a builder of its code; None where the code is there already."""
+    function = cgutils.get_or_insert_function(module, kind, name)
+    if not function.is_declaration:
+        return function, None
+    function.linkage = "linkonce_odr"
+    function.attributes.add("noinline")
+    return function, ir.IRBuilder(function.append_basic_block())
+
+
 def _tile(module: Any, vectors: int) -> Any:
     """Get the function of a tile in a module: (rows, packed, out, d).
 
@@ -138,12 +148,9 @@ def _tile(module: Any, vectors: int) -> Any:
     pointer = _F.as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, pointer, _I64])
     name = f"framesift_distances_{ROWS}x{vectors}x{WIDTH}"
-    function = cgutils.get_or_insert_function(module, kind, name)
-    if not function.is_declaration:
+    function, builder = outlined(module, kind, name)
+    if builder is None:
         return function
-    function.linkage = "linkonce_odr"
-    function.attributes.add("noinline")
-    builder = ir.IRBuilder(function.append_basic_block())
     e = _Block(None, builder, None, None)
     rows, packed, out, d = function.args
     rows_for = [_unlike(builder, rows) if WIDTH == 16 else rows for _ in range(vectors)]
