@@ -17,7 +17,7 @@ import framesift
 from clips import CLIPS, decode, make_clip, painted, painted_number
 from framesift import Selection, export, extract, index, read_selection, select
 from framesift.errors import IntegrityError, NothingUsableError, ResourceError, UsageError
-from framesift.export.exporting import FORMATS, LAYOUTS
+from framesift.export.checks import FORMATS, LAYOUTS
 from framesift.report import contact_sheet
 from framesift.video.container import open_video
 from framesift.video.decode import Decoder, SegmentMismatchError
