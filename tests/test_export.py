@@ -563,6 +563,28 @@ def test_threads_change_no_byte(chosen: Selection, tmp_path: Path, threads: int)
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
 
 
+@pytest.mark.parametrize(("sources", "threads"), [(1, 4), (2, 1)])
+def test_threads_that_no_segment_is_left_for_share_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: int, threads: int
+) -> None:
+    clips = [make_clip(tmp_path / f"{name}.mp4", n=40, gop=40) for name in "ab"[:sources]]
+    opened: list[int] = []
+
+    def note(*args: Any, threads: int = 1, **options: Any) -> Any:
+        opened.append(threads)
+        return open_video(*args, threads=threads, **options)
+
+    with index(clips, tmp_path / "store") as made:
+        found = select(made, 2, per_source=True, method="uniform")
+        for module in ("pictures", "decoders"):
+            monkeypatch.setattr(f"framesift.ingest.{module}.open_video", note)
+        export(found, tmp_path / "all", threads=4)
+        assert set(opened) == {threads}
+        export(found, tmp_path / "one", threads=1)
+    for frame in found.frames:
+        assert (tmp_path / "all" / frame.file).read_bytes() == (tmp_path / "one" / frame.file).read_bytes()
+
+
 def test_progress_ends_with_every_picture_written(chosen: Selection, tmp_path: Path) -> None:
     seen: list[framesift.Progress] = []
     export(chosen, tmp_path, context=1, progress=seen.append)

@@ -190,6 +190,8 @@ class _Export:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _sheet: ContactSheet = field(init=False)
     _pool: Pool = field(init=False)
+    _n_sources: int = field(init=False)
+    """Of which there are frames to write."""
 
     def run(self, progress: ProgressCallback) -> None:
         self._sheet = ContactSheet(self.selection)
@@ -203,6 +205,7 @@ class _Export:
         for at, frames in wanted.items():
             if frames:
                 _check_crop(self.crop, self.selection.sources[at])
+        self._n_sources = len(roots)
         self._pool = Pool(roots, self.threads)
         self._pool.run(lambda: progress(Progress(stage="export", done=len(self._written), total=total)))
         if total and not self._written:
@@ -231,10 +234,13 @@ class _Export:
             kept = self._kept(at)
             there = [] if kept is None else [frame for frame in frames if frame in kept]
             groups = split(videos.timeline, sorted(set(frames).difference(there)))
+            groups.sort(key=_longest_first)
+            # Threads that no group is left for decode along with others.
+            each = max(1, self.threads // max(1, len(groups))) if self._n_sources == 1 else 1
         except SourceError as e:
             self._set_aside(selected, e)
             return []
-        tasks: list[Task] = [partial(self._group, selected, videos, *group, sink) for group in groups]
+        tasks: list[Task] = [partial(self._group, selected, videos, *group, sink, each) for group in groups]
         return tasks + [partial(self._take, kept, frame, sink) for frame in there if kept]
 
     def _kept(self, at: int) -> Kept | None:
@@ -254,10 +260,11 @@ class _Export:
         videos: VideoPictures,
         segment: Segment | None,
         frames: list[int],
-        sink: object,
+        sink: Sink,
+        threads: int = 1,
     ) -> Iterable[Task]:
         try:
-            missing = videos.write(segment, frames, sink)  # type: ignore[arg-type]
+            missing = videos.write(segment, frames, sink, threads=threads)
         except SourceError as e:
             self._set_aside(selected, e)
             return []
@@ -346,6 +353,12 @@ class _Export:
         measured = measure(self.selection, self.selection.index, self.out)
         write_measured(self.out, measured)
         return measured
+
+
+def _longest_first(group: tuple[Segment | None, list[int]]) -> int:
+    """Minus how many frames are decoded: so threads end together."""
+    segment, frames = group
+    return -(frames[-1] - (segment.start if segment else 0))
 
 
 def _with_context(frames: list[int], context: int, n_frames: int) -> list[int]:
