@@ -327,7 +327,13 @@ process.begin_ahead = begun
 
 @_linux
 @pytest.mark.parametrize(
-    "arguments", [["index"], ["select", "none.mp4"], ["index", "none.mp4", "--store", "x"]]
+    "arguments",
+    [
+        ["index"],
+        ["select", "none.mp4"],
+        ["index", "none.mp4", "--store", "x"],
+        ["dlc", "extract", "none.yaml"],
+    ],
 )
 def test_what_was_begun_ahead_in_vain_is_ended(arguments: list[str], tmp_path: Path) -> None:
     seen = """
