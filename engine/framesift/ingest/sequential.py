@@ -15,13 +15,13 @@ from av.video.stream import VideoStream
 from ..errors import SourceError
 from ..measure import Meter, ResizeError, View, content_hash, make_view
 from ..source_store import Flag, SourceWriter
-from ..sources import Fingerprint
 from ..store import SourceRecord
 from ..video.container import can_thread, fraction, open_video
 from ..video.decode import Decoder
 from ..video.packets import PacketIndex, read_packets
 from ..video.planes import Converter, rgb_of
 from ..video.references import reference_reader
+from .ahead import Ahead
 from .decoders import Decoders
 from .job import Job
 from .kept import Kept, frames_to_keep
@@ -44,7 +44,6 @@ _NO_PTS = -(1 << 63)
 class SequentialJob(Job):
     """Indexing one video, from `_probe` and `_begin` by `_whole` to `_finish`."""
 
-    content: Fingerprint
     packets: PacketIndex
     view: View
     facts: dict[str, Any]
@@ -59,8 +58,7 @@ class SequentialJob(Job):
     shortcuts: dict[str, str]
     rows: Rows
 
-    def _reset(self, content: Fingerprint) -> None:
-        self.content = content
+    def _reset(self) -> None:
         self.n_errors = 0
         options = self.context.options
         self.mode = EVEN if options.even and options.decode == "exact" else options.decode
@@ -82,7 +80,7 @@ class SequentialJob(Job):
         self._is_resized = False
         """Frames that are wanted have different sizes."""
 
-    def _probe(self, decoder: Decoder) -> None:
+    def _probe(self, decoder: Decoder, ahead: Ahead | None = None) -> None:
         stream = decoder.stream
         # MP4's demuxer leaves out of its index what an edit list hides; others count in the header alone.
         is_mp4 = decoder.container.format.name.startswith("mov")
@@ -91,7 +89,10 @@ class SequentialJob(Job):
         codec = stream.codec_context.codec.canonical_name
         self._references = reference_reader(codec, stream.codec_context.extradata)
         references = self._references if self.mode in ("coarse", "keyframes", EVEN) else None
-        self.packets = read_packets(decoder.container, stream, references=references)
+        if ahead is not None:
+            ahead.n_pixels = stream.width * stream.height
+        met = None if ahead is None else ahead.met
+        self.packets = read_packets(decoder.container, stream, references=references, on_keyframe=met)
         if self.packets.n_packets == 0:
             raise SourceError("there is no frame in it")
         first = decoder.any_frame()
@@ -103,8 +104,7 @@ class SequentialJob(Job):
             stream, first = decoder.stream, next(decoder.sequence(), None)
         if first is None:
             raise SourceError("no frame of it can be decoded")
-        options = self.context.options
-        self.view = make_view(first.width, first.height, first.rotation, options.crop, options.size)
+        self.view = self._view_of(first)
         self._view = self.view
         self._hides_damage = decoder.hides_damage
         self._can_thread = can_thread(stream.codec_context)
@@ -115,6 +115,10 @@ class SequentialJob(Job):
             "pixel_format": first.format.name,
             "frame_rate": float(fraction(stream.average_rate) or 0),
         }
+
+    def _view_of(self, first: VideoFrame) -> View:
+        options = self.context.options
+        return make_view(first.width, first.height, first.rotation, options.crop, options.size)
 
     def _begin(self, pts: Pts) -> None:
         """Open the rows of the frames that are wanted of a video with these *pts*."""
@@ -132,7 +136,7 @@ class SequentialJob(Job):
             self.source.id,
             n_rows=len(self.frames),
             shape=self.view.shape,
-            key=self.resume_key(self.content, self.window, self.frames, self.mode),
+            key=self.resume_key(self.window, self.frames, self.mode),
             color=self.context.options.color,
         )
         self.rows = Rows(writer, self.context.kernels)
@@ -270,7 +274,7 @@ class SequentialJob(Job):
         self.rows.finish(n_rows)
         listed = None if isinstance(self.frames, range) else self.frames
         record = SourceRecord(
-            **self.base_record(self.content, self.window, self.view),
+            **self.base_record(self.window, self.view),
             **self.facts,
             n_frames=len(pts),
             time_base=(self.time_base.numerator, self.time_base.denominator),

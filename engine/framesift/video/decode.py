@@ -114,6 +114,21 @@ class Decoder:
                     return
         raise SegmentMismatchError(f"{found} frames where {len(pts)} were promised")
 
+    def alone(self, packet: "Packet[VideoStream]") -> VideoFrame | None:
+        """The frame of a keyframe's packet, read by another decoder of the same stream; None unless all is well with it.
+
+        To be called after `any_frame`. Errors are not counted.
+        """
+        if self._checks:
+            return None
+        n_errors = self.n_errors
+        self.stream.codec_context.flush_buffers()
+        frames = [*self._decode(packet), *self._decode(None)]
+        self.stream.codec_context.flush_buffers()
+        is_well = self.n_errors == n_errors and len(frames) == 1
+        self.n_errors = n_errors
+        return frames[0] if is_well and frames[0].pts == packet.pts and not frames[0].is_corrupt else None
+
     def picks(self, segment: Segment, pts: npt.NDArray[np.int64]) -> Iterator[VideoFrame]:
         """The frames of *segment* that have these *pts*, in order, decoding no frame in vain that nothing leans on.
 
