@@ -16,7 +16,7 @@ from ..errors import SourceError
 from ..measure import Meter, ResizeError, View, content_hash, make_view
 from ..source_store import Flag, SourceWriter
 from ..store import SourceRecord
-from ..video.container import can_thread, fraction, open_video
+from ..video.container import can_thread, fraction, open_video, other_films
 from ..video.decode import Decoder
 from ..video.packets import PacketIndex, read_packets
 from ..video.planes import Converter, rgb_of
@@ -87,6 +87,8 @@ class SequentialJob(Job):
         self.n_promised = len(stream.index_entries) if is_mp4 else stream.frames
         self.promised_s = _promised_s(stream)
         codec = stream.codec_context.codec.canonical_name
+        others = other_films(decoder.container, stream)
+        self._is_not_first = bool(others) and others[0].index < stream.index
         self._references = reference_reader(codec, stream.codec_context.extradata)
         references = self._references if self.mode in ("coarse", "keyframes", EVEN) else None
         if ahead is not None:
@@ -314,6 +316,12 @@ class SequentialJob(Job):
         if self._is_resized:
             size = f"{self.view.width}x{self.view.height}"
             found.append(f"{_RESIZED}: thumbnails of all have the shape of the first, which is of {size}")
+        if self._is_not_first:
+            shown = "{}x{}".format(*self.view.shown)
+            found.append(
+                f"it has several video streams: these frames are of the largest or default one, {shown}; OpenCV, by "
+                "which DeepLabCut, Lightning Pose and SLEAP read videos, takes the first"
+            )
         if self._why_not:
             instead = "every frame" if self.mode == "exact" else "the frames that others are predicted from"
             found.append(f"not decode={self.context.options.decode} but {instead}: {self._why_not}")
