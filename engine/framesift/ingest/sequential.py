@@ -84,6 +84,7 @@ class SequentialJob(Job):
         stream = decoder.stream
         # MP4's demuxer leaves out of its index what an edit list hides; others count in the header alone.
         is_mp4 = decoder.container.format.name.startswith("mov")
+        self._guesses_times = decoder.container.format.name == "avi"
         self.n_promised = len(stream.index_entries) if is_mp4 else stream.frames
         self.promised_s = _promised_s(stream)
         codec = stream.codec_context.codec.canonical_name

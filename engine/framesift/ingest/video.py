@@ -30,6 +30,8 @@ _FRAMES_A_TASK = 48
 """Of ``keyframes``, whose parts are short."""
 _KEYFRAMES_A_TASK = 8
 """While keyframes alone are looked at."""
+_FRAMES_IN_ORDER = 16
+"""So many show whether times tell the order of frames."""
 _MOST_HELPERS = 4
 """Threads that decode keyframes while one reads packets."""
 _TAIL = 8
@@ -62,7 +64,7 @@ class VideoJob(SequentialJob):
         self.window = window(self.context.options, *self._clock(self.packets.pts))
         if self.mode == "fast":
             self._find_shortcuts()
-        elif self._reorders and not self.packets.is_reordered:
+        elif self._reorders and not (self.packets.is_reordered and self._begins_in_order()):
             # Otherwise this shows only where every frame is decoded.
             self._give_up("its time stamps do not tell the order of its frames")
         elif self.mode != "exact" and self.packets.is_lossy:
@@ -122,6 +124,20 @@ class VideoJob(SequentialJob):
         self.shortcuts, self._view = shortcuts_for(self.facts["codec"], self.view)
         if not self.shortcuts:
             self._give_up(f"no shortcut is known for such {self.facts['codec']}")
+
+    def _begins_in_order(self) -> bool:
+        """The first frames come out in the order of their times, which for AVI, that keeps none, FFmpeg guesses."""
+        if self.mode != "keyframes" or not self._guesses_times:
+            return True
+        first = self.packets.segments[0]
+        n_packets = min(first.n_packets, _FRAMES_IN_ORDER)
+        position = self.packets.position[: first.stop]
+        pts = self.packets.pts[: first.stop][position < first.position + n_packets]
+        decoder = self._decoders.get(self, self.source.path, {})
+        try:
+            return len(list(decoder.segment(first._replace(n_packets=n_packets), pts))) == len(pts)
+        except SegmentMismatchError:
+            return False
 
     def _find_references(self) -> None:
         """Leave out the frames that no other is predicted from."""
