@@ -90,7 +90,9 @@ def line(source: dict[str, Any]) -> str:
     keys = f", {source['n_keyframes']} keyframes" if "n_keyframes" in source else ""
     mode = source.get("decoded", "exact")
     keys += f", {source['n_listed'] or 'all'} of them decoded ({mode})" if mode != "exact" else ""
-    return f"{source['uri']}: {source['n_frames']} frames of {size}{rate}{codec}{keys}"
+    others = " and ".join(f"#{index}" for index in source.get("other_video_streams", []))
+    which = f"; of stream #{source['stream']}, not of {others}" if others else ""
+    return f"{source['uri']}: {source['n_frames']} frames of {size}{rate}{codec}{keys}{which}"
 
 
 def print_json(data: Any) -> None:

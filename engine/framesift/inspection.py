@@ -20,7 +20,7 @@ from .remote.scratch import Scratch
 from .sources import Input, SetAside, Source, find_sources
 from .store import Store
 from .times import times_s
-from .video.container import fraction, open_video
+from .video.container import fraction, open_video, other_films
 from .video.decode import Decoder
 from .video.packets import read_packets
 
@@ -63,6 +63,8 @@ def _describe_video(source: Source) -> dict[str, Any]:
             "n_bytes": source.n_bytes,
             "sequential_because": packets.doubt or None,
         }
+        if others := other_films(container, stream):
+            facts |= {"stream": stream.index, "other_video_streams": [s.index for s in others]}
     with open_video(source.path) as (container, stream):
         frame = Decoder(container, stream).any_frame()
         if frame is None:

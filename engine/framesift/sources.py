@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from stat import S_ISREG
@@ -264,13 +265,38 @@ def fingerprint(source: Source) -> Fingerprint:
         raise SourceError(f"cannot be read: {e.strerror or e}") from None
 
 
-def _file_fingerprint(path: Path) -> Fingerprint:
+def check_readable(source: Source) -> None:
+    """See, without reading it, that there is something to read of *source*.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read, or is empty.
+    """
+    if source.remote is not None and source.remote.n_bytes == 0:
+        raise SourceError("the file is empty")
+    if isinstance(source.path, Path) and source.kind != "images":
+        try:
+            with _opened(source.path):
+                pass
+        except OSError as e:
+            raise SourceError(f"cannot be read: {e.strerror or e}") from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
+    """A file that is not empty, and its size."""
     if not S_ISREG(path.stat().st_mode):  # to open a named pipe waits for whoever writes to it
         raise SourceError("not a regular file")
     with path.open("rb") as file:
         n_bytes = os.fstat(file.fileno()).st_size
         if n_bytes == 0:
             raise SourceError("the file is empty")
+        yield file, n_bytes
+
+
+def _file_fingerprint(path: Path) -> Fingerprint:
+    with _opened(path) as (file, n_bytes):
 
         def read(start: int, stop: int) -> bytes:
             file.seek(start)

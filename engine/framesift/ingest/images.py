@@ -21,7 +21,7 @@ from ..measure import View, make_view
 from ..remote.content import Remote, check
 from ..remote.reader import RangeReader
 from ..source_store import Flag, SourceWriter
-from ..sources import IMAGE_SUFFIXES, Fingerprint, Source, list_images, natural_key
+from ..sources import IMAGE_SUFFIXES, Source, list_images, natural_key
 from ..store import SourceRecord
 from .job import Job
 from .pool import Task
@@ -153,9 +153,8 @@ def open_image(data: bytes) -> Image.Image:
 class ImagesJob(Job):
     """Indexing an image folder or a zip. Images of any size; the first decides the thumbnails' shape."""
 
-    def open(self, content: Fingerprint) -> Iterable[Task]:
+    def open(self) -> Iterable[Task]:
         """List the images and open the first that is one."""
-        self.content = content
         with open_images(self.source) as images:
             n = len(images.names)
             pts = np.arange(n, dtype=np.int64)
@@ -167,7 +166,7 @@ class ImagesJob(Job):
             first = self._first(images)
         self.view = make_view(first.width, first.height, 0, options.crop, options.size)
         self.n_total = len(self.window)
-        key = self.resume_key(content, self.window)
+        key = self.resume_key(self.window)
         writer = SourceWriter(
             self.context.store,
             self.source.id,
@@ -224,7 +223,7 @@ class ImagesJob(Job):
         self.rows.finish(n)
         n_errors = int(np.count_nonzero(self.rows.writer.read_flags() & Flag.DAMAGED))
         record = SourceRecord(
-            **self.base_record(self.content, self.window, self.view),
+            **self.base_record(self.window, self.view),
             codec="image",
             pixel_format="rgb24",
             frame_rate=0.0,

@@ -11,7 +11,7 @@ from ..digest import blake2b
 from ..errors import SourceError
 from ..measure import View
 from ..remote.content import check, version_digest
-from ..sources import Fingerprint, Source, fingerprint
+from ..sources import Fingerprint, Source, check_readable, fingerprint
 from ..store import SourceRecord, Store
 from .modes import Frames
 from .options import IndexOptions
@@ -58,6 +58,8 @@ class Job:
         self.when_done: list[Callable[[Job], None]] = []
         """Called once `record` or `reason` is set and the source is not read any more; maybe more than once."""
         self._n_running = 0
+        self._content: Fingerprint | None = None
+        self._content_lock = threading.Lock()
         self._kept = frozenset(vars(self))
 
     def root(self) -> Task:
@@ -121,34 +123,42 @@ class Job:
         )
 
     def _open_or_reuse(self) -> Iterable[Task]:
-        content = fingerprint(self.source)
+        check_readable(self.source)
         found = self.context.store.record(self.source.id)
         if found is not None:
-            if found.fingerprint == content.digest and found.options == self.context.options.to_json():
+            if found.fingerprint == self.content.digest and found.options == self.context.options.to_json():
                 self.record, self.reused = found, True
                 self.n_done = self.n_total = found.n_rows
                 return []
             self.context.store.discard(self.source.id)
-        return self.open(content)
+        return self.open()
 
-    def open(self, content: Fingerprint) -> Iterable[Task]:
+    def open(self) -> Iterable[Task]:
         """Plan the source and return its tasks."""
         raise NotImplementedError
 
+    @property
+    def content(self) -> Fingerprint:
+        """What tells whether the source is still the same; read from it when first asked for."""
+        with self._content_lock:
+            if self._content is None:
+                self._content = fingerprint(self.source)
+            return self._content
+
     def resume_key(
-        self, content: Fingerprint, window: range, frames: Frames | None = None, decoded: str = "exact"
+        self, window: range, frames: Frames | None = None, decoded: str = "exact"
     ) -> dict[str, Any]:
         """What must be equal for the chunks of an interrupted run to be used."""
         listed = b"" if frames is None or isinstance(frames, range) else frames.tobytes()
         return {
             "decoded": decoded,
             "frames": blake2b(listed, digest_size=16).hexdigest(),
-            "fingerprint": content.digest,
+            "fingerprint": self.content.digest,
             "options": self.context.options.to_json(),
             "window": [window.start, window.stop, window.step],
         }
 
-    def base_record(self, content: Fingerprint, window: range, view: View) -> dict[str, Any]:
+    def base_record(self, window: range, view: View) -> dict[str, Any]:
         """The part of a commit record that is alike for all kinds of sources.
 
         Raises
@@ -164,8 +174,8 @@ class Job:
             "uri": self.source.uri,
             "name": self.source.name,
             "kind": self.source.kind,
-            "n_bytes": content.n_bytes,
-            "fingerprint": content.digest,
+            "n_bytes": self.content.n_bytes,
+            "fingerprint": self.content.digest,
             "start": window.start,
             "stop": window.stop,
             "step": window.step,

@@ -39,6 +39,12 @@ class Pool:
         """Some thread waits for a task."""
         return self._n_idle > 0
 
+    @property
+    def n_free(self) -> int:
+        """Threads that have nothing to do, or would have nothing if they had begun already."""
+        with self._change:
+            return max(0, len(self._threads) - self._n_running - len(self._ready) - len(self._roots))
+
     def add(self, task: Task) -> None:
         """Hand in a task, to be begun before those at hand. To be called by a task."""
         with self._change:

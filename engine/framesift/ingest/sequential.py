@@ -15,13 +15,13 @@ from av.video.stream import VideoStream
 from ..errors import SourceError
 from ..measure import Meter, ResizeError, View, content_hash, make_view
 from ..source_store import Flag, SourceWriter
-from ..sources import Fingerprint
 from ..store import SourceRecord
-from ..video.container import can_thread, fraction, open_video
+from ..video.container import can_thread, fraction, open_video, other_films
 from ..video.decode import Decoder
 from ..video.packets import PacketIndex, read_packets
 from ..video.planes import Converter, rgb_of
 from ..video.references import reference_reader
+from .ahead import Ahead
 from .decoders import Decoders
 from .job import Job
 from .kept import Kept, frames_to_keep
@@ -44,7 +44,6 @@ _NO_PTS = -(1 << 63)
 class SequentialJob(Job):
     """Indexing one video, from `_probe` and `_begin` by `_whole` to `_finish`."""
 
-    content: Fingerprint
     packets: PacketIndex
     view: View
     facts: dict[str, Any]
@@ -59,8 +58,7 @@ class SequentialJob(Job):
     shortcuts: dict[str, str]
     rows: Rows
 
-    def _reset(self, content: Fingerprint) -> None:
-        self.content = content
+    def _reset(self) -> None:
         self.n_errors = 0
         options = self.context.options
         self.mode = EVEN if options.even and options.decode == "exact" else options.decode
@@ -82,16 +80,22 @@ class SequentialJob(Job):
         self._is_resized = False
         """Frames that are wanted have different sizes."""
 
-    def _probe(self, decoder: Decoder) -> None:
+    def _probe(self, decoder: Decoder, ahead: Ahead | None = None) -> None:
         stream = decoder.stream
         # MP4's demuxer leaves out of its index what an edit list hides; others count in the header alone.
         is_mp4 = decoder.container.format.name.startswith("mov")
+        self._guesses_times = decoder.container.format.name == "avi"
         self.n_promised = len(stream.index_entries) if is_mp4 else stream.frames
         self.promised_s = _promised_s(stream)
         codec = stream.codec_context.codec.canonical_name
+        others = other_films(decoder.container, stream)
+        self._is_not_first = bool(others) and others[0].index < stream.index
         self._references = reference_reader(codec, stream.codec_context.extradata)
         references = self._references if self.mode in ("coarse", "keyframes", EVEN) else None
-        self.packets = read_packets(decoder.container, stream, references=references)
+        if ahead is not None:
+            ahead.n_pixels = stream.width * stream.height
+        met = None if ahead is None else ahead.met
+        self.packets = read_packets(decoder.container, stream, references=references, on_keyframe=met)
         if self.packets.n_packets == 0:
             raise SourceError("there is no frame in it")
         first = decoder.any_frame()
@@ -103,8 +107,7 @@ class SequentialJob(Job):
             stream, first = decoder.stream, next(decoder.sequence(), None)
         if first is None:
             raise SourceError("no frame of it can be decoded")
-        options = self.context.options
-        self.view = make_view(first.width, first.height, first.rotation, options.crop, options.size)
+        self.view = self._view_of(first)
         self._view = self.view
         self._hides_damage = decoder.hides_damage
         self._can_thread = can_thread(stream.codec_context)
@@ -115,6 +118,10 @@ class SequentialJob(Job):
             "pixel_format": first.format.name,
             "frame_rate": float(fraction(stream.average_rate) or 0),
         }
+
+    def _view_of(self, first: VideoFrame) -> View:
+        options = self.context.options
+        return make_view(first.width, first.height, first.rotation, options.crop, options.size)
 
     def _begin(self, pts: Pts) -> None:
         """Open the rows of the frames that are wanted of a video with these *pts*."""
@@ -132,7 +139,7 @@ class SequentialJob(Job):
             self.source.id,
             n_rows=len(self.frames),
             shape=self.view.shape,
-            key=self.resume_key(self.content, self.window, self.frames, self.mode),
+            key=self.resume_key(self.window, self.frames, self.mode),
             color=self.context.options.color,
         )
         self.rows = Rows(writer, self.context.kernels)
@@ -270,7 +277,7 @@ class SequentialJob(Job):
         self.rows.finish(n_rows)
         listed = None if isinstance(self.frames, range) else self.frames
         record = SourceRecord(
-            **self.base_record(self.content, self.window, self.view),
+            **self.base_record(self.window, self.view),
             **self.facts,
             n_frames=len(pts),
             time_base=(self.time_base.numerator, self.time_base.denominator),
@@ -310,6 +317,12 @@ class SequentialJob(Job):
         if self._is_resized:
             size = f"{self.view.width}x{self.view.height}"
             found.append(f"{_RESIZED}: thumbnails of all have the shape of the first, which is of {size}")
+        if self._is_not_first:
+            shown = "{}x{}".format(*self.view.shown)
+            found.append(
+                f"it has several video streams: these frames are of the largest or default one, {shown}; OpenCV, by "
+                "which DeepLabCut, Lightning Pose and SLEAP read videos, takes the first"
+            )
         if self._why_not:
             instead = "every frame" if self.mode == "exact" else "the frames that others are predicted from"
             found.append(f"not decode={self.context.options.decode} but {instead}: {self._why_not}")

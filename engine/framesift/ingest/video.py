@@ -1,17 +1,19 @@
 """Indexing a video: segments side by side where its packets tell the truth, else in sequence."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import numpy as np
 from av.video.frame import VideoFrame
 
+from ..errors import SourceError
 from ..measure import Meter, ResizeError, content_hash
-from ..sources import Fingerprint
 from ..video.decode import Decoder, SegmentMismatchError
 from ..video.packets import merge
 from ..video.plan import EvenPlan, KeyframePlan, Part, parts
 from ..video.planes import Converter
+from .ahead import Ahead
 from .modes import Keyframes, Measured, row_of, shortcuts_for, wanted
 from .pool import Task
 from .rows import Cursor
@@ -28,6 +30,10 @@ _FRAMES_A_TASK = 48
 """Of ``keyframes``, whose parts are short."""
 _KEYFRAMES_A_TASK = 8
 """While keyframes alone are looked at."""
+_FRAMES_IN_ORDER = 16
+"""So many show whether times tell the order of frames."""
+_MOST_HELPERS = 4
+"""Threads that decode keyframes while one reads packets."""
 _TAIL = 8
 """So many of the last batches a thread are begun in falling order of their work."""
 
@@ -35,14 +41,21 @@ _TAIL = 8
 class VideoJob(SequentialJob):
     """Indexing one video, by as many of its segments at a time as there are threads."""
 
-    def open(self, content: Fingerprint) -> Iterable[Task]:
+    def open(self) -> Iterable[Task]:
         """Demux the packets, decode a first frame, and plan what to decode."""
-        self._reset(content)
+        self._reset()
         self._keyframes = Keyframes()
         self._seam = -1
         self._seam_hashes: set[int] = set()
-        self._get_ready()
-        self._probe(self._decoders.get(self, self.source.path, {}))
+        self._ahead = self._get_ready()
+        try:
+            return self._plan()
+        finally:
+            if self._ahead is not None:
+                self._ahead.end()
+
+    def _plan(self) -> Iterable[Task]:
+        self._probe(self._decoders.get(self, self.source.path, {}), self._ahead)
         self._is_damaged = self.packets.is_damaged
         self._is_suspect = self._is_damaged or self._hides_damage
         if not self.packets.segments or self._hides_damage:
@@ -51,7 +64,7 @@ class VideoJob(SequentialJob):
         self.window = window(self.context.options, *self._clock(self.packets.pts))
         if self.mode == "fast":
             self._find_shortcuts()
-        elif self._reorders and not self.packets.is_reordered:
+        elif self._reorders and not (self.packets.is_reordered and self._begins_in_order()):
             # Otherwise this shows only where every frame is decoded.
             self._give_up("its time stamps do not tell the order of its frames")
         elif self.mode != "exact" and self.packets.is_lossy:
@@ -67,16 +80,43 @@ class VideoJob(SequentialJob):
             return self._evenly()
         return self._launch(self._cut())
 
-    def _get_ready(self) -> None:
-        """Let an idle thread open the video meanwhile: it will want to."""
-        assert self.context.pool is not None
-        if self.context.pool.has_idle:
+    def _get_ready(self) -> Ahead | None:
+        """Let idle threads open the video meanwhile, as they will want to, and decode keyframes as they are met."""
+        pool, options = self.context.pool, self.context.options
+        assert pool is not None
+        n_helpers = min(pool.n_free, _MOST_HELPERS)
+        is_whole = options.start is None and options.stop is None
+        ahead = Ahead(n_helpers) if self.mode == "keyframes" and n_helpers and is_whole else None
+        for number in range(n_helpers):
+            pool.add(self.guard(partial(self._help, ahead, is_first=number == 0)))
+        return ahead
 
-            def ready() -> Iterable[Task]:
-                self._decoders.get(self, self.source.path, {}).any_frame()
-                return []
+    def _help(self, ahead: Ahead | None, *, is_first: bool) -> Iterable[Task]:
+        then = None
+        try:
+            if is_first:
+                self.content  # noqa: B018  # will be asked for
+            decoder = self._decoders.get(self, self.source.path, {})
+            first = decoder.any_frame()
+            if first is not None and ahead is not None:
+                self._look_ahead(decoder, first, ahead)
+        finally:
+            then = None if ahead is None else ahead.leave()
+        return [] if then is None else self._end(then)
 
-            self.context.pool.add(self.guard(ready))
+    def _look_ahead(self, decoder: Decoder, first: VideoFrame, ahead: Ahead) -> None:
+        try:
+            view = self._view_of(first)
+        except SourceError:  # which whoever reads the packets will tell
+            return
+        meter = Meter(view, self.context.kernels)
+        while (packet := ahead.take()) is not None and not self.context.stopping.is_set():
+            frame, pts = decoder.alone(packet), packet.pts
+            if frame is None or pts is None:
+                continue
+            with contextlib.suppress(ResizeError):
+                if not ahead.keep(pts, view, self._measured(meter, frame)):
+                    return
 
     # Modes ---------------------------------------------------------------------------------------------------
 
@@ -84,6 +124,20 @@ class VideoJob(SequentialJob):
         self.shortcuts, self._view = shortcuts_for(self.facts["codec"], self.view)
         if not self.shortcuts:
             self._give_up(f"no shortcut is known for such {self.facts['codec']}")
+
+    def _begins_in_order(self) -> bool:
+        """The first frames come out in the order of their times, which for AVI, that keeps none, FFmpeg guesses."""
+        if self.mode != "keyframes" or not self._guesses_times:
+            return True
+        first = self.packets.segments[0]
+        n_packets = min(first.n_packets, _FRAMES_IN_ORDER)
+        position = self.packets.position[: first.stop]
+        pts = self.packets.pts[: first.stop][position < first.position + n_packets]
+        decoder = self._decoders.get(self, self.source.path, {})
+        try:
+            return len(list(decoder.segment(first._replace(n_packets=n_packets), pts))) == len(pts)
+        except SegmentMismatchError:
+            return False
 
     def _find_references(self) -> None:
         """Leave out the frames that no other is predicted from."""
@@ -113,27 +167,59 @@ class VideoJob(SequentialJob):
             self._seam = plan.keyframes[1].start
         if not Keyframes.fit(len(plan.keyframes), self.view.shape, color=self.context.options.color):
             return self._launch(plan.with_more(None))
-        keys = plan.keys
-        each = min(_KEYFRAMES_A_TASK, -(-len(keys) // self.context.threads))
-        batches = [keys[at : at + each] for at in range(0, len(keys), each)]
-        self._n_left = len(batches)
+        with self._lock:  # `_end` waits for it
+            n_helpers = 0 if self._ahead is None else self._ahead.end(partial(self._look_at_rest, plan))
+            left = [part for part in plan.keys if not self._is_begun(part)]
+            batches = self._batches_of_keyframes(left)
+            self._n_left = n_helpers + len(batches)
+        return self._look_at(batches, plan) if self._n_left else self._look_at_rest(plan)
 
-        def measured() -> Iterable[Task]:
+    def _look_at_rest(self, plan: KeyframePlan) -> Iterable[Task]:
+        """Take what helpers have measured, have measured what is left, and go on."""
+        for part in plan.keys:
+            self._take_over(int(part.frames[0]))
+        left = [part for part in plan.keys if int(part.frames[0]) not in self._keyframes]
+        if not left:
             return self._launch(plan.with_more(self._keyframes.distances()))
+        batches = self._batches_of_keyframes(left)
+        self._n_left = len(batches)
+        return self._look_at(batches, plan)
 
-        return [self.guard(partial(self._run, self._keep_keyframe, b, measured)) for b in batches]
+    def _look_at(self, batches: list[list[Part]], plan: KeyframePlan) -> Iterable[Task]:
+        then = partial(self._look_at_rest, plan)
+        return [self.guard(partial(self._run, self._keep_keyframe, batch, then)) for batch in batches]
+
+    def _batches_of_keyframes(self, keys: list[Part]) -> list[list[Part]]:
+        each = max(1, min(_KEYFRAMES_A_TASK, -(-len(keys) // self.context.threads)))
+        return [keys[at : at + each] for at in range(0, len(keys), each)]
+
+    def _is_begun(self, part: Part) -> bool:
+        """A helper has decoded the keyframe, or is about to."""
+        return self._ahead is not None and int(self.packets.pts[part.frames[0]]) in self._ahead.begun
+
+    def _take_over(self, index: int) -> None:
+        measured = None if self._ahead is None else self._ahead.pop(int(self.packets.pts[index]), self.view)
+        if measured is not None:
+            if index == self._seam:
+                self._check_seam(measured.content_hash)
+            self._keyframes.keep(index, measured)
 
     def _keep_keyframe(self, decoder: Decoder, part: Part) -> None:
-        meter = Meter(self._view, self.context.kernels)
+        meter = self._meter()
         for index, frame in self._decoded(decoder, part):
+            measured = self._measured(meter, frame)
             if index == self._seam:
-                self._check_seam(frame)
-            thumbnail = np.empty(self.view.shape, np.uint8)
-            sharpness, state = meter.measure(frame, thumbnail)
-            chroma = np.empty((2, *self.view.shape), np.uint8) if self.context.options.color else None
-            if chroma is not None:
-                meter.chroma(frame, chroma)
-            self._keyframes.keep(index, Measured(thumbnail, chroma, sharpness, state, flags_of(frame)))
+                self._check_seam(measured.content_hash)
+            self._keyframes.keep(index, measured)
+
+    def _measured(self, meter: Meter, frame: VideoFrame) -> Measured:
+        shape = meter.view.shape
+        thumbnail = np.empty(shape, np.uint8)
+        sharpness, state = meter.measure(frame, thumbnail)
+        chroma = np.empty((2, *shape), np.uint8) if self.context.options.color else None
+        if chroma is not None:
+            meter.chroma(frame, chroma)
+        return Measured(thumbnail, chroma, sharpness, state, flags_of(frame))
 
     # Parts ---------------------------------------------------------------------------------------------------
 
@@ -270,7 +356,7 @@ class VideoJob(SequentialJob):
             if self._mismatch or self.context.stopping.is_set():
                 return
             if index == self._seam:
-                self._check_seam(frame)
+                self._check_seam(content_hash(frame, self.context.kernels, Converter()))
             if index < part.segment.stop:
                 self._measure(meter, cursor, index, frame)
             if index >= self.window.stop - 1:
@@ -286,14 +372,14 @@ class VideoJob(SequentialJob):
         n_packets = max(segment.n_packets, following.position + 1 - segment.position)
         return Part(segment._replace(n_packets=n_packets), np.append(part.frames, self._seam))
 
-    def _check_seam(self, frame: VideoFrame) -> None:
-        """A frame must be the same decoded after all before it and from its keyframe.
+    def _check_seam(self, found: int) -> None:
+        """A frame must have the same content hash decoded after all before it and from its keyframe.
 
         It is not where a decoder keeps something from the beginning of a stream; so one frame a source is
         decoded both ways.
         """
         with self._lock:
-            self._seam_hashes.add(content_hash(frame, self.context.kernels, Converter()))
+            self._seam_hashes.add(found)
             if len(self._seam_hashes) > 1:
                 raise SegmentMismatchError("decoded from a keyframe it gives other pictures")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.container import InputContainer
 from av.rational import AVRational
+from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -26,6 +27,7 @@ _FORMATS = ",".join(
     "mxf gif apng mjpeg jpeg_pipe yuv4mpegpipe rm dv swf nsv wtv live_flv h261 h263 vc1 vc1test dirac bink smk gxf "
     "lxf".split()
 )
+_NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
 MAX_PIXELS = 16384 * 16384
 SHORTCUTS = {"skip_loop_filter": ("noref",), "lowres": ("2",)}
 """Decoder options, and their values, that trade exactness for speed."""
@@ -40,7 +42,7 @@ log = logging.getLogger("framesift")
 def open_video(
     path: Path | Remote, *, threads: int = 1, strict: bool = False, shortcuts: Mapping[str, str] | None = None
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open the best video stream of *path* with *threads* decoder threads.
+    """Open the video stream of *path* that frames are of, see `films`, with *threads* decoder threads.
 
     Decoders conceal damage, as the ffmpeg program lets them; *strict* ones take it for an error where they can.
     They cannot where a seek may land before frames that lean on others: one thread, and not only keyframes.
@@ -55,7 +57,7 @@ def open_video(
     how = threads, strict, shortcuts or {}
     if isinstance(path, Path):
         with _opened(f"file:{path}", "file") as container:
-            yield container, _best_stream(container, *how)
+            yield container, _stream(container, *how)
         return
     from ..remote.reader import RangeReader
 
@@ -63,7 +65,7 @@ def open_video(
     with RangeReader(path, ends_on_failure=True) as reader:
         try:
             with _opened(reader, "none") as container:
-                yield container, _best_stream(container, *how)
+                yield container, _stream(container, *how)
         except Exception:
             check(path)
             raise
@@ -89,11 +91,39 @@ def _opened(file: "str | RangeReader", protocols: str) -> Iterator[InputContaine
         container.close()
 
 
-def _best_stream(
+def films(container: InputContainer) -> list[VideoStream]:
+    """The video streams that can be decoded, the one that frames are of first.
+
+    Of those that the container marks as default, or of all where none is marked, it is the one with the largest pictures, of several
+    such the first: as the ffmpeg program chooses (``map_auto_video``). ``av_find_best_stream`` asks for bit rates, and for frames
+    that happen to be seen of a file's beginning, so that of two files of one camera it may take different streams.
+    Covers, thumbnails, enhancements of other streams and those without a picture come last.
+    """
+    found = [stream for stream in container.streams.video if stream.codec_context is not None]
+    return sorted(found, key=_remoteness)  # which keeps the order of streams that are alike
+
+
+def _remoteness(stream: VideoStream) -> tuple[bool, bool, int]:
+    """Sorts first what is most likely meant."""
+    n_pixels = stream.width * stream.height
+    return not (is_film(stream) and n_pixels), not stream.disposition & Disposition.default, -n_pixels
+
+
+def is_film(stream: VideoStream) -> bool:
+    """The stream is neither a cover nor a thumbnail, nor part of another."""
+    return not stream.disposition & _NO_FILM and stream.frames != 1
+
+
+def other_films(container: InputContainer, chosen: VideoStream) -> list[VideoStream]:
+    """What else *chosen* might have been, in the order of the file."""
+    return [s for s in container.streams.video if is_film(s) and s.index != chosen.index]
+
+
+def _stream(
     container: InputContainer, threads: int, strict: bool, shortcuts: Mapping[str, str]
 ) -> VideoStream:
-    stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream) or stream.codec_context is None:
+    stream = next(iter(films(container)), None)
+    if stream is None:
         raise SourceError("there is no video stream in it")
     context = stream.codec_context
     # FFmpeg's own default is one thread a core, whatever else runs; slices alone do not thread x264's output.

@@ -19,6 +19,8 @@ I64: TypeAlias = npt.NDArray[np.int64]
 HEAD_BYTES = 12
 """Of a slice, that are kept: its number is within the first seven, which may hold three bytes of escapes."""
 _BLOCK = 1 << 14
+_MOST_BITS = 16
+"""Of a number, in both standards."""
 _ESCAPE = b"\0\0\3"
 _HIGH_PROFILES = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 
@@ -150,6 +152,8 @@ class H264Numbering(Numbering):
         number = bits.ue()
         has_planes = profile in _HIGH_PROFILES and _skip_high_profile(bits)
         n_bits = bits.ue() + 4
+        if n_bits > _MOST_BITS:
+            raise ValueError("no parameter set")
         _skip_order(bits)
         bits.ue()
         has_gaps = bits.u(1) == 1
@@ -203,7 +207,10 @@ class HevcNumbering(Numbering):
         for _ in range(4 * bits.u(1)):
             bits.ue()
         bits.ue(), bits.ue()
-        self._sequences[number] = _Sequence(bits.ue() + 4, has_planes, False, True)
+        n_bits = bits.ue() + 4
+        if n_bits > _MOST_BITS:
+            raise ValueError("no parameter set")
+        self._sequences[number] = _Sequence(n_bits, has_planes, False, True)
         return True, number
 
     def _read(self, heads: U8, epochs: I32) -> I32:

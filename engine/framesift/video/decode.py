@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
 from av.packet import Packet
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from .checksums import is_intact
@@ -23,6 +23,14 @@ Needed: TypeAlias = npt.NDArray[np.bool_]
 
 class SegmentMismatchError(Exception):
     """A segment did not yield the frames that the packet index promised: decode the source sequentially."""
+
+
+def is_predicted(frame: VideoFrame) -> bool:
+    """The frame is predicted from others, by what its decoder says: the packet of such a one is no keyframe's.
+
+    AVI without an index, and formats without marks, call every packet one.
+    """
+    return frame.pict_type in (PictureType.P, PictureType.B)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -108,11 +116,28 @@ class Decoder:
                     continue  # a leading frame of an open GOP: the segment before has it
                 if frame.pts != pts[found]:
                     raise SegmentMismatchError(f"frame with pts {frame.pts} where {pts[found]} was promised")
+                if frame.pts == segment.key_pts and is_predicted(frame):
+                    raise SegmentMismatchError("keyframes that are none")
                 yield frame
                 found += 1
                 if found == len(pts):
                     return
         raise SegmentMismatchError(f"{found} frames where {len(pts)} were promised")
+
+    def alone(self, packet: "Packet[VideoStream]") -> VideoFrame | None:
+        """The frame of a keyframe's packet, read by another decoder of the same stream; None unless all is well with it.
+
+        To be called after `any_frame`. Errors are not counted.
+        """
+        if self._checks:
+            return None
+        n_errors = self.n_errors
+        self.stream.codec_context.flush_buffers()
+        frames = [*self._decode(packet), *self._decode(None)]
+        self.stream.codec_context.flush_buffers()
+        is_well = self.n_errors == n_errors and len(frames) == 1 and not is_predicted(frames[0])
+        self.n_errors = n_errors
+        return frames[0] if is_well and frames[0].pts == packet.pts and not frames[0].is_corrupt else None
 
     def picks(self, segment: Segment, pts: npt.NDArray[np.int64]) -> Iterator[VideoFrame]:
         """The frames of *segment* that have these *pts*, in order, decoding no frame in vain that nothing leans on.

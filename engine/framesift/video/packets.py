@@ -1,12 +1,14 @@
 """The packet index: every frame's time, found by demuxing alone, and the segments that it allows."""
 
 from array import array
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from .references import Reader, Reference, droppable
@@ -14,6 +16,7 @@ from .segment import Segment
 
 Table: TypeAlias = npt.NDArray[np.int64]
 """(packets, 5): pts, dts, size, whether it is a keyframe, whether an edit list hides it."""
+OnKeyframe: TypeAlias = Callable[["Packet[VideoStream]", "array[int]"], None]
 
 NO_TIME = -(1 << 63)
 """Where a packet has no pts or dts, as in FFmpeg."""
@@ -58,25 +61,34 @@ class PacketIndex(NamedTuple):
 
 
 def read_packets(
-    container: InputContainer, stream: VideoStream, *, references: Reader | None = None
+    container: InputContainer,
+    stream: VideoStream,
+    *,
+    references: Reader | None = None,
+    on_keyframe: OnKeyframe | None = None,
 ) -> PacketIndex:
     """Demux *stream* to its end and index its packets. No packet is decoded; memory is `BYTES_A_PACKET` each.
 
-    With *references*, which reads the packets' headers, the index tells which of them are `droppable`.
+    With *references*, which reads the packets' headers, the index tells which of them are `droppable`. *on_keyframe*
+    is called with each keyframe's packet, and with the sizes of the packets from the one before it on.
     """
     rows = array("q")
+    n_told = 0
     headers: list[Reference] = []
     n_corrupt = 0
     try:
         for packet in container.demux(stream):
             if packet.size:
-                pts, dts = packet.pts, packet.dts
+                pts, dts, is_keyframe = packet.pts, packet.dts, packet.is_keyframe
+                if is_keyframe and on_keyframe is not None:
+                    on_keyframe(packet, rows[n_told + 2 :: 5])
+                    n_told = len(rows)
                 rows.extend(
                     (
                         NO_TIME if pts is None else pts,
                         NO_TIME if dts is None else dts,
                         packet.size,
-                        packet.is_keyframe,
+                        is_keyframe,
                         packet.is_discard,
                     )
                 )

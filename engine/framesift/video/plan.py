@@ -14,17 +14,22 @@ from .segment import Segment
 
 I64 = npt.NDArray[np.int64]
 
-BUDGET = 11
-"""Of ``keyframes``: an eleventh of the work of decoding everything."""
+BUDGET = 12
+"""Of ``keyframes``: a twelfth of the work of decoding everything."""
 _WORK_OF_A_BYTE = 100
 """What decoding a byte costs, in pixels predicted and written."""
-_DEPTH = (2, 5)
-"""Up to two fifths of a GOP is its best part: farther from its keyframe, and not yet near the next one."""
+_DEPTH = (3, 10)
+"""Up to three tenths of a GOP are its best part: farther from its keyframe, and not yet near the next one."""
 _REST = 16
 """How much less the rest of a GOP counts, as a square of distances."""
 _MIN_KEYFRAMES = 4
 _CHECK_SHARE = 5
 """The seam after the first GOP is decoded up to where that takes at most a fifth of the budget."""
+
+
+def work_of(n_pixels: int, n_packets: int, n_bytes: int) -> int:
+    """What decoding so many packets costs: pixels predicted and written, and their bytes."""
+    return n_packets * n_pixels + _WORK_OF_A_BYTE * n_bytes
 
 
 class Part(NamedTuple):
@@ -143,7 +148,7 @@ class KeyframePlan:
         """The keyframes, and after those where something happens as many frames as the budget allows.
 
         Something happens where many bytes stand between two keyframes that differ: GOPs are taken in the order
-        of the product. Two fifths of each come first, since the frames before are like its keyframe and those
+        of the product. Three tenths of each come first, since the frames before are like its keyframe and those
         after become like the next one; what is left goes to the rest of those where by far most happens. Whoever has
         *distances* has decoded the keyframes, and does so again before the frames that follow them.
 
