@@ -201,7 +201,8 @@ def _one(path: Path, *, explicit: bool) -> list[Source]:
     if path.is_dir():
         found = _folder(path)
         if not found and explicit:
-            raise SourceError("the folder holds no video, no zip and no image")
+            but = " but what framesift wrote; name the folder of these" if _is_ours(path / "selection.json") else ""
+            raise SourceError(f"the folder holds no video, no zip and no image{but}")
         return found
     if not path.is_file():
         raise SourceError("neither a file nor a folder")
@@ -219,19 +220,53 @@ def _kind(path: Path) -> Literal["video", "zip"] | None:
 
 
 def _folder(top: Path) -> list[Source]:
-    """Sources below *top*. Images count where no video lies beside them: there they are its frames."""
+    """Sources below *top*. Images count where no video lies beside them: there they are its frames.
+
+    What was made of sources is none: stores, what an export wrote, and videos with predictions drawn on.
+    """
     found: list[Source] = []
     for folder, folders, files in os.walk(top):
-        folders[:] = sorted(
-            (f for f in folders if not f.startswith(".") and not f.endswith(".zarr")), key=natural_key
-        )
         here = Path(folder)
-        paths = [here / f for f in sorted(files, key=natural_key) if not f.startswith(".")]
+        written = _EXPORTED if "selection.json" in files and _is_ours(here / "selection.json") else ()
+        folders[:] = sorted(
+            (f for f in folders if not f.startswith(".") and not f.endswith(".zarr") and f not in written),
+            key=natural_key,
+        )
+        if "zarr.json" in files:
+            folders.clear()
+            continue
+        paths = [
+            here / f
+            for f in sorted(files, key=natural_key)
+            if not f.startswith(".") and f not in written and not _is_drawn_on(f, files)
+        ]
         media = [(p, kind) for p in paths if (kind := _kind(p))]
         found += [Source(kind=kind, path=p, name=p.stem) for p, kind in media]
         if not media and any(p.suffix.lower() in IMAGE_SUFFIXES for p in paths):
             found.append(Source(kind="images", path=here, name=here.name))
     return found
+
+
+_EXPORTED = frozenset(["frames", "labeled-data", "zips", "contact-sheet.png"])
+"""What `export.exporting.export` writes beside ``selection.json``, in any layout."""
+
+
+def _is_ours(selection: Path) -> bool:
+    """An export wrote this file."""
+    try:
+        with selection.open("rb") as file:
+            return b'"framesift"' in file.read(64)
+    except OSError:
+        return False
+
+
+def _is_drawn_on(name: str, files: list[str]) -> bool:
+    """It is what `label_video`, or DeepLabCut, made of a video beside it: ``<video>…_labeled.mp4``."""
+    stem = os.path.splitext(name)[0]
+    return stem.endswith("_labeled") and any(
+        re.match(rf"{re.escape(os.path.splitext(f)[0])}(DLC|\W|_)", stem) and _kind(Path(f)) == "video"
+        for f in files
+    )
 
 
 def natural_key(text: "str | os.PathLike[str]") -> list[tuple[int, int, str]]:
