@@ -201,7 +201,11 @@ def _one(path: Path, *, explicit: bool) -> list[Source]:
     if path.is_dir():
         found = _folder(path)
         if not found and explicit:
-            but = " but what framesift wrote; name the folder of these" if _is_ours(path / "selection.json") else ""
+            but = (
+                " but what framesift wrote; name the folder of these"
+                if _is_ours(path / "selection.json")
+                else ""
+            )
             raise SourceError(f"the folder holds no video, no zip and no image{but}")
         return found
     if not path.is_file():

@@ -116,15 +116,14 @@ class Job:
             remote is not None
             and remote.version
             and found is not None
-            and found.fingerprint == version_digest(remote)
-            and found.options == self.context.options.to_json()
+            and found.is_of(version_digest(remote), self.context.options.to_json())
         )
 
     def _open_or_reuse(self) -> Iterable[Task]:
         content = fingerprint(self.source)
         found = self.context.store.record(self.source.id)
         if found is not None:
-            if found.fingerprint == content.digest and found.options == self.context.options.to_json():
+            if found.is_of(content.digest, self.context.options.to_json()):
                 self.record, self.reused = found, True
                 self.n_done = self.n_total = found.n_rows
                 return []

@@ -1,11 +1,14 @@
 """How far the indexing of sources has come, wherever it is done."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from ..errors import SourceError
 from ..progress import Progress
-from ..sources import Source
-from ..store import SourceRecord
+from ..sources import Source, fingerprint
+from ..store import SourceRecord, Store
+from .options import IndexOptions
 
 
 class Outcome(Protocol):
@@ -22,6 +25,36 @@ class Outcome(Protocol):
     """Frames done so far."""
     n_total: int
     """Frames there will be; 0 before that is known."""
+
+
+@dataclass(slots=True)
+class Reused:
+    """A source that is in the store, or cannot be read."""
+
+    source: Source
+    record: SourceRecord | None = None
+    reason: str | None = None
+    reused: bool = False
+    n_done: int = 0
+    n_total: int = 0
+
+
+def find_whole(store: Store, sources: Iterable[Source], options: IndexOptions) -> list[Reused] | None:
+    """Of each source what the store holds, without writing to it; None where it lacks one, or one has changed."""
+    found = []
+    for source in sources:
+        outcome = Reused(source)
+        try:
+            content = fingerprint(source)
+        except SourceError as e:
+            outcome.reason = str(e)
+        else:
+            outcome.record = store.record(source.id)
+            if outcome.record is None or not outcome.record.is_of(content.digest, options.to_json()):
+                return None
+            outcome.reused = True
+        found.append(outcome)
+    return found
 
 
 _Outcome = TypeVar("_Outcome", bound=Outcome)
