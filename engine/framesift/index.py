@@ -12,7 +12,7 @@ from .errors import NothingUsableError, StoreBusyError, UsageError
 from .ingest import process
 from .ingest.options import IndexOptions
 from .ingest.outcome import Outcome, find_whole, progress_of
-from .positions import Position, check_order, parse_crop, parse_position
+from .positions import Position, check_order, parse_crop, parse_position, whole
 from .progress import Progress, ProgressCallback, silent
 from .remote.address import is_uri
 from .remote.content import RemoteObject, version_digest
@@ -70,8 +70,19 @@ class Index:
         return np.cumsum([0, *(record.n_rows for record in self.records)])
 
     def reader(self, source: int) -> "SourceReader":
-        """Arrays of one source: ``reader(0).read("thumbnails")``, ``.statistic("luminance")``."""
+        """Arrays of one source: ``reader(0).read("thumbnails")``, ``.statistic("luminance")``.
+
+        Raises
+        ------
+        UsageError
+            The index was closed, and its store with it.
+        """
         from .source_store import SourceReader
+
+        if not self.store.path.exists():
+            raise UsageError(
+                "the index is closed, and its temporary store deleted: use it before, or give index a store"
+            )
 
         return SourceReader(self.store, self.records[source])
 
@@ -245,10 +256,10 @@ def make_index(
             try:
                 held.enter_context(opened.writing())
             except (StoreBusyError, UsageError):  # nothing needs to be written where all is there
-                whole = None if packed is not None else find_whole(opened, sources, options)
-                if whole is None:
+                there = None if packed is not None else find_whole(opened, sources, options)
+                if there is None:
                     raise
-                outcomes: Sequence[Outcome] = whole
+                outcomes: Sequence[Outcome] = there
             else:
                 outcomes, n_bytes = _fill(
                     opened,
@@ -385,6 +396,7 @@ def index_options(*, size: int, step: int, decode: str, color: bool, **others: A
     UsageError
         One makes no sense.
     """
+    size, step = whole("size", size), whole("step", step)
     if not 8 <= size <= 512:
         raise UsageError(f"size must be from 8 to 512 pixels, got {size}")
     if step < 1:

@@ -121,6 +121,10 @@ def extract(
     check_limits(n, min_per_source, max_per_source, per_source=per_source)
     check_shares(prefer_sharp, hard)
     exclude = check_excluded(exclude)
+    if predictions is not None and config is None:
+        from .predictions.matching import check_places  # late: few have any
+
+        check_places(predictions)
     check_foreground(foreground, vectors)
     vectors = check_given(vectors, preprocess)
     brought: dict[str, Any] = {

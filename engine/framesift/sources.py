@@ -154,7 +154,7 @@ def _shown(item: Input) -> str:
 def _expand_file_object(file: IO[bytes]) -> list[Source]:
     path = local_path(file)
     if path is not None:
-        return _one(Path(path).absolute(), explicit=True)
+        return _one(_absolute(Path(path)), explicit=True)
     return [_remote_source(FileObject(file))]
 
 
@@ -185,16 +185,25 @@ def _expand(item: Input) -> list[Source]:
     except (OSError, ValueError):  # too long a name, an embedded null
         exists = False
     if exists:
-        return _one(path.absolute(), explicit=True)
+        return _one(_absolute(path), explicit=True)
     import glob  # late: most inputs are files
 
     if glob.has_magic(text):
         matches = sorted(glob.glob(text, recursive=True), key=natural_key)
-        found = [s for m in matches for s in _one(Path(m).absolute(), explicit=False)]
+        found = [s for m in matches for s in _one(_absolute(Path(m)), explicit=False)]
         if not found:
             raise SourceError("the pattern matches no video, zip or folder of images")
         return found
     raise SourceError("no such file or folder")
+
+
+def _absolute(path: Path) -> Path:
+    """*path* without ``..``, so that a file goes by one name from whatever folder it is given; links stay."""
+    if path.name == "..":
+        return Path(os.path.realpath(path))
+    if ".." in path.parts:
+        return Path(os.path.realpath(path.parent), path.name)
+    return path.absolute()
 
 
 def _one(path: Path, *, explicit: bool) -> list[Source]:

@@ -30,7 +30,7 @@ from ..ingest.pictures import (
 )
 from ..ingest.pool import Pool, Task
 from ..machine import load_kernels, peak_rss_bytes
-from ..positions import Crop, parse_crop
+from ..positions import Crop, parse_crop, whole
 from ..progress import Progress, ProgressCallback, silent
 from ..remote.address import is_uri
 from ..remote.output import check_writable, output_folder, parse_folder
@@ -199,7 +199,7 @@ def check_export(
         raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
     if image_format not in FORMATS:
         raise UsageError(f"image_format must be one of {', '.join(FORMATS)}, got {image_format!r}")
-    if context is not None and context < 0:
+    if context is not None and whole("context", context) < 0:
         raise UsageError(f"context must not be negative, got {context}")
     count_threads(threads)
     parse_crop(picture_crop)
@@ -301,7 +301,7 @@ class _Export:
         return [partial(self._group, selected, videos, None, missing, sink)] if missing else []
 
     def _set_aside(self, selected: SelectedSource, error: SourceError) -> None:
-        gone = SetAside(selected.uri, str(error))
+        gone = SetAside(selected.uri, str(error).removeprefix(f"{selected.uri} "))
         with self._lock:
             if gone not in self.selection.set_aside:  # as it is when this selection was exported before
                 self.selection.set_aside.append(gone)

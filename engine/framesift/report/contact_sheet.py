@@ -65,8 +65,12 @@ class ContactSheet:
     ) -> None:
         if isinstance(row, int):
             n = sum(f.source == row for f in selection.frames)
-            draw.text((_MARGIN, y + 9), selection.sources[row].name, _INK, font=_font(17))
-            left = _MARGIN + draw.textlength(selection.sources[row].name, font=_font(17)) + 10
+            # A name may hold line breaks, and what is no character at all.
+            name = "".join(
+                c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in selection.sources[row].name
+            )
+            draw.text((_MARGIN, y + 9), name, _INK, font=_font(17))
+            left = _MARGIN + draw.textlength(name, font=_font(17)) + 10
             draw.text(
                 (left, y + 12), f"{n} of {selection.sources[row].n_frames} frames", _FAINT, font=_font(14)
             )

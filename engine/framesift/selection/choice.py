@@ -15,6 +15,7 @@ from ..features.pixels import Pixels
 from ..features.vectors import Subset, Table, Vectors
 from ..index import Index, PathLike
 from ..machine import load_kernels
+from ..positions import whole
 from ..progress import Progress, ProgressCallback, silent
 from ..sources import SetAside
 from .candidates import Candidates, gather, times_s
@@ -187,6 +188,8 @@ def select(
     everything = list(range(len(index.records)))
     groups = [[source] for source in everything] if per_source else [everything]
     selection = _empty(index, rules, per_source, excluded)
+    if exclude and not excluded:
+        selection.notes.append("exclude names no frame of these sources: nothing is excluded")
     if predictions is not None:
         _add_hard(
             selection, predictions, hard, rules, min_gap=min_gap, exclude=exclude, per_source=per_source
@@ -217,11 +220,11 @@ def check_choice(n: int, method: str, min_gap: str | int | None, seed: int, orde
     UsageError
         Says which.
     """
-    if n < 1:
+    if whole("n", n) < 1:
         raise UsageError(f"n must be at least 1, got {n}")
     if method not in METHODS:
         raise UsageError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if seed < 0:
+    if whole("seed", seed) < 0:
         raise UsageError(f"seed must not be negative, got {seed}")
     check_order(order)
     if min_gap != AUTO:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import NotEnoughFramesError, UsageError
 from ..features.framewise import are_thumbnails
+from ..positions import whole
 from .candidates import Candidates
 from .chooser import Chooser, Limits
 from .gaps import Gap
@@ -28,6 +29,12 @@ class Rules:
     foreground: bool
     prefer_sharp: float
 
+    def __post_init__(self) -> None:
+        """Numbers of NumPy's become Python's, as JSON wants them."""
+        for name in ("n", "seed", "order"):
+            object.__setattr__(self, name, int(getattr(self, name)))
+        object.__setattr__(self, "prefer_sharp", float(self.prefer_sharp))
+
 
 def check_limits(n: int, least: int, most: int | None, *, per_source: bool) -> Limits:
     """How many frames of each source, checked.
@@ -37,6 +44,7 @@ def check_limits(n: int, least: int, most: int | None, *, per_source: bool) -> L
     UsageError
         They make no sense together.
     """
+    least, most = whole("min_per_source", least), None if most is None else whole("max_per_source", most)
     if least < 0 or (most is not None and most < max(1, least)):
         raise UsageError(
             f"min_per_source must not be negative, nor above max_per_source, got {least} and {most}"
@@ -121,4 +129,10 @@ def _apart(rules: Rules) -> str:
 
 def _reasons(candidates: Candidates) -> str:
     why = ", ".join(f"{count} {reason}" for reason, count in candidates.dropped.items() if count)
-    return f"of {len(candidates)} in the index{': ' + why if why else ''}"
+    aside = candidates.index.set_aside
+    more = (
+        f"; of what was given, {len(aside)} could not be used: {aside[0].uri}: {aside[0].reason}"
+        if aside
+        else ""
+    )
+    return f"of {len(candidates)} in the index{': ' + why if why else ''}{more}"

@@ -1,0 +1,240 @@
+"""What people and programs do to the library that its own tests would not think of."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import framesift as fs
+from clips import make_clip
+from framesift.errors import NotEnoughFramesError, UsageError
+from framesift.positions import Position, parse_position
+from framesift_cli.main import run
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", n=40)
+
+
+@pytest.fixture
+def undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        pytest.fail("something was decoded")
+
+    monkeypatch.setattr(import_module("framesift.pipeline"), "make_index", fail)
+    monkeypatch.setattr(import_module("framesift.outliers.extracting"), "index", fail)
+
+
+# Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_may_be_of_numpy(clip: Path, tmp_path: Path) -> None:
+    i, f = np.int64, np.float32
+    options: dict[str, Any] = {
+        "start": i(2),
+        "stop": f(0.75),
+        "crop": (i(0), i(64), i(0), i(32)),
+        "context": i(1),
+    }
+    options |= {
+        "size": i(32),
+        "step": i(1),
+        "threads": i(1),
+        "seed": i(3),
+        "prefer_sharp": f(0.25),
+        "min_gap": i(2),
+    }
+    found = fs.extract(clip, i(3), tmp_path, max_per_source=i(9), method="coverage", order=i(2), **options)
+    assert json.loads((tmp_path / "selection.json").read_text()) == json.loads(json.dumps(found.to_json()))
+    plain = fs.extract(
+        clip,
+        3,
+        tmp_path,
+        start=2,
+        stop=0.75,
+        crop="0,64,0,32",
+        size=32,
+        threads=1,
+        seed=3,
+        prefer_sharp=0.25,
+        min_gap=2,
+        max_per_source=9,
+        method="coverage",
+        order=2,
+    )
+    assert plain.indices(0) == found.indices(0)
+    assert plain.options == found.options
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("n", "5"),
+        ("n", 5.0),
+        ("seed", 1.5),
+        ("size", "64"),
+        ("step", 2.0),
+        ("threads", 2.5),
+        ("context", "2"),
+        ("min_per_source", "1"),
+        ("max_per_source", 2.0),
+    ],
+)
+def test_what_is_no_number_is_named_before_anything_is_decoded(
+    undecoded: None, tmp_path: Path, option: str, value: Any
+) -> None:
+    with pytest.raises(UsageError, match=f"{option} must be a whole number, got {value!r}"):
+        fs.extract("a.mp4", **{"n": 5, "out": tmp_path, option: value})
+
+
+def test_positions_are_numbers_or_text() -> None:
+    assert parse_position(np.uint8(7), "start") == Position("frame", 7)
+    assert parse_position(np.float32(0.5), "start") == Position("fraction", 0.5)
+    for wrong in (None, [3], {}, True):
+        with pytest.raises(UsageError, match="start must be a frame"):
+            parse_position(wrong, "start")  # type: ignore[arg-type]
+
+
+# Slips --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_index_that_was_closed_says_so(clip: Path, tmp_path: Path) -> None:
+    with fs.index(clip) as index:
+        fs.select(index, 2)
+    for use in (lambda: fs.select(index, 2), lambda: index.reader(0)):
+        with pytest.raises(UsageError, match="the index is closed, and its temporary store deleted"):
+            use()
+    with fs.index(clip, tmp_path / "store") as kept:
+        pass
+    assert len(fs.select(kept, 2)) == 2
+
+
+def test_predictions_that_are_not_there_are_named_before_anything_is_decoded(
+    undecoded: None, tmp_path: Path
+) -> None:
+    gone = tmp_path / "clipDLC_x.h5"
+    with pytest.raises(UsageError, match=r"predictions: .*clipDLC_x\.h5 is neither a file nor a folder"):
+        fs.extract("a.mp4", 5, tmp_path, predictions=[gone])
+    with pytest.raises(UsageError, match=r"predictions: .*clipDLC_x\.h5 is neither a file nor a folder"):
+        fs.extract_outliers("a.mp4", gone, 5, tmp_path)
+
+
+def test_outliers_of_no_method_are_refused_before_anything_is_decoded(
+    undecoded: None, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="jmp"):
+        fs.extract_outliers("a.mp4", tmp_path, 5, tmp_path, method="jmp")
+
+
+def test_excluding_nothing_is_noted(clip: Path, tmp_path: Path) -> None:
+    fs.extract(clip, 3, tmp_path / "a")
+    (tmp_path / "other").mkdir()
+    with fs.index(clip) as index:
+        assert fs.select(index, 3, exclude=tmp_path / "a").notes == []
+        note = fs.select(index, 3, exclude=tmp_path / "other").notes
+    assert note == ["exclude names no frame of these sources: nothing is excluded"]
+
+
+def test_too_few_frames_are_explained_by_what_could_not_be_used(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotEnoughFramesError, match=r"1 could not be used: .*typo\.mp4: no such file"):
+        fs.extract([clip, "typo.mp4"], 99, tmp_path)
+
+
+def test_a_source_that_is_gone_is_named_once(clip: Path, tmp_path: Path) -> None:
+    moved = make_clip(tmp_path / "moved.mp4", n=12)
+    chosen = fs.extract([clip, moved], 2, tmp_path / "out", per_source=True)
+    moved.unlink()
+    fs.export(chosen, tmp_path / "again")
+    assert [(item.uri, item.reason) for item in chosen.set_aside] == [(str(moved), "is no longer there")]
+
+
+# Names ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a\nb", "tab\there", "b\udcffd", "é日本"])
+def test_a_video_of_any_name_has_a_contact_sheet_and_a_report(clip: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.mp4"
+    try:
+        path.write_bytes(clip.read_bytes())
+    except (OSError, UnicodeError):
+        pytest.skip("the file system has no such names")
+    found = fs.extract(path, 2, tmp_path / "out", report=True)
+    assert {"contact-sheet.png", "report.html", "selection.json"} <= {
+        p.name for p in (tmp_path / "out").iterdir()
+    }
+    assert len(fs.read_selection(tmp_path / "out/selection.json")) == len(found) == 2
+
+
+def test_a_file_goes_by_one_name_from_any_folder(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "videos/raw").mkdir(parents=True)
+    (tmp_path / "work/deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "work/deep", target_is_directory=True)
+    (tmp_path / "videos/raw/a.mp4").write_bytes(clip.read_bytes())
+    (tmp_path / "videos/raw/b.mp4").symlink_to(tmp_path / "videos/raw/a.mp4")
+    plain = fs.describe(tmp_path / "videos/raw")[0]
+    for folder, given in (
+        ("work", "../videos/raw"),
+        ("link", "../../videos/raw"),
+        ("videos/raw/.", "../raw"),
+    ):
+        monkeypatch.chdir(tmp_path / folder)
+        assert fs.describe(given)[0] == fs.describe([f"{given}/a.mp4", f"{given}/*"])[0] == plain
+    monkeypatch.chdir(tmp_path / "videos/raw")
+    (tmp_path / "videos/c.mp4").write_bytes(clip.read_bytes())
+    assert [d["uri"] for d in fs.describe("..")[0]] == [
+        str(tmp_path / "videos/c.mp4"),
+        *[d["uri"] for d in plain],
+    ]
+
+
+# The command line ---------------------------------------------------------------------------------------------------
+
+
+def test_groups_of_commands_show_their_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in ("dlc", "predictions"):
+        assert run([group]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("Usage: ")
+        assert run([group, "--help"]) == 0
+        assert capsys.readouterr().out == err
+
+
+def test_the_list_of_commands_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for arguments in (["--help"], ["dlc", "--help"], ["predictions", "--help"]):
+        assert run(arguments) == 0
+        assert "..." not in capsys.readouterr().out.replace("[ARGS]...", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError("libllvmlite.so: failed to map segment from shared object"), "out of memory"),
+        (OSError(12, "Cannot allocate memory"), "out of memory"),
+        (RuntimeError("can't start new thread"), "the system starts no more threads"),
+        (OSError(28, "No space left on device"), "the disk is full: what is printed could not be written"),
+    ],
+)
+@pytest.mark.parametrize("is_cause", [False, True])
+def test_7_when_the_machine_has_too_little(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    sentence: str,
+    is_cause: bool,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        if is_cause:
+            raise SystemError("no such library") from error
+        raise error
+
+    monkeypatch.setattr(fs, "extract", fail)
+    assert run(["select", "a.mp4"]) == 7
+    assert capsys.readouterr().err.startswith(f"error: {sentence}")
