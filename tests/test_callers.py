@@ -152,6 +152,18 @@ def test_a_source_that_is_gone_is_named_once(clip: Path, tmp_path: Path) -> None
     assert [(item.uri, item.reason) for item in chosen.set_aside] == [(str(moved), "is no longer there")]
 
 
+def test_a_frozen_program_does_not_begin_itself_again(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_clip(tmp_path / "other.mp4", n=8)
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("it did"))
+    with fs.index([clip, other]) as made:
+        assert made.n_rows == 48
+    with pytest.raises(UsageError, match="leave isolate out"):
+        fs.index([clip, other], isolate=True)
+
+
 # Names ------------------------------------------------------------------------------------------------------------
 
 

@@ -174,8 +174,8 @@ def index(
         Decoder threads; all cores by default.
     isolate
         Decode in a process of its own, which a file may crash or hang: that file is then set aside and the rest
-        goes on. By default where there are several sources; the command line has one at hand, on Linux and more
-        than one core, and always uses it. Elsewhere it costs the start of a process.
+        goes on. By default where there are several sources, but not in a frozen program; the command line has one
+        at hand, on Linux and more than one core, and always uses it. Elsewhere it costs the start of a process.
     timeout_s
         With *isolate*: a source that makes no progress for so many seconds is set aside.
     stream
@@ -419,8 +419,10 @@ def _load_kernels(device: str) -> "Kernels":
 
 
 def _is_isolated(isolate: bool | None, sources: list[Source]) -> bool:
-    """As was asked, else where there are several sources, or a process is there already."""
-    return len(sources) > 1 or process.is_ahead() if isolate is None else isolate
+    """As was asked, else where there are several sources and it can be done, or a process is there already."""
+    if isolate is not None:
+        return isolate
+    return process.is_ahead() or (len(sources) > 1 and process.can_begin())
 
 
 class _Share:
