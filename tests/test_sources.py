@@ -54,12 +54,15 @@ def test_what_was_made_of_sources_is_none_but_by_name(tree: Path) -> None:
     before = found(tree)
     for name in (
         "out/contact-sheet.png out/frames/b2_00000001.png out/labeled-data/b2/img1.png out/zips/b2.zip "
-        "store/sources/x.png b2DLC_resnet50_labeled.mp4"
+        "store/sources/x.png b2DLC_resnet50_labeled.mp4 project/labeled-data/b2/img1.png "
+        "project/evaluation-results/test/img1.png"
     ).split():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).touch()
     (tree / "store/zarr.json").write_text("{}")
-    assert len(found(tree)) > len(before)  # any program may have written it
+    assert len(found(tree)) == len(before) + 6  # any program may have written it
+    (tree / "project/config.yaml").touch()
+    assert len(found(tree)) == len(before) + 4
     (tree / "out/selection.json").write_text('{\n  "framesift": "0.1.0",')
     assert found(tree, str(tree / "*"))[: len(before)] == before
     assert len(found(tree, str(tree / "o*/frames"))) == len(before) + 1

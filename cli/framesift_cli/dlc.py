@@ -19,7 +19,7 @@ from .outliers import (
     thresholds,
 )
 from .progress import reporting
-from .showing import print_json, say
+from .showing import count, print_json, say
 
 if TYPE_CHECKING:
     from framesift.deeplabcut import Extracted
@@ -287,7 +287,7 @@ def _show(found: "Extracted", *, as_json: bool, quiet: bool) -> int:
             say(f"skipped: {item.uri}: {item.reason}")
         n = sum(map(len, found.pictures.values()))
         say(
-            f"{n} pictures of {len(found.pictures)} videos; look at framesift/*/contact-sheet.png in the project"
+            f"{count(n, 'picture')} of {count(len(found.pictures), 'video')}; look at framesift/*/contact-sheet.png in the project"
         )
     for item in found.set_aside:
         say(f"set aside: {item.uri}: {item.reason}")

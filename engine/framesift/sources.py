@@ -235,12 +235,17 @@ def _kind(path: Path) -> Literal["video", "zip"] | None:
 def _folder(top: Path) -> list[Source]:
     """Sources below *top*. Images count where no video lies beside them: there they are its frames.
 
-    What was made of sources is none: stores, what an export wrote, and videos with predictions drawn on.
+    What was made of sources is none: stores, what an export wrote, a project's pictures, videos with predictions drawn
+    on.
     """
     found: list[Source] = []
     for folder, folders, files in os.walk(top):
         here = Path(folder)
-        written = _EXPORTED if "selection.json" in files and _is_ours(here / "selection.json") else ()
+        written = (
+            _EXPORTED if "selection.json" in files and _is_ours(here / "selection.json") else frozenset()
+        )
+        if not _PROJECTS.isdisjoint(files):
+            written |= _OF_PROJECTS
         folders[:] = sorted(
             (f for f in folders if not f.startswith(".") and not f.endswith(".zarr") and f not in written),
             key=natural_key,
@@ -262,6 +267,10 @@ def _folder(top: Path) -> list[Source]:
 
 _EXPORTED = frozenset(["frames", "labeled-data", "zips", "contact-sheet.png"])
 """What `export.exporting.export` writes beside ``selection.json``, in any layout."""
+
+_PROJECTS = frozenset(["config.yaml", "project.yaml"])
+_OF_PROJECTS = frozenset(["labeled-data", "evaluation-results", "evaluation-results-pytorch"])
+"""What lies in projects of DeepLabCut and Lightning Pose beside their videos: pictures made of their frames."""
 
 
 def _is_ours(selection: Path) -> bool:
