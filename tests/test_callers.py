@@ -1,5 +1,6 @@
 """What people and programs do to the library that its own tests would not think of."""
 
+import gc
 import json
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,8 @@ import framesift as fs
 from clips import make_clip
 from framesift.errors import NotEnoughFramesError, UsageError
 from framesift.positions import Position, parse_position
+from framesift.report import contact_sheet
+from framesift.report.contact_sheet import ContactSheet
 from framesift_cli.main import run
 
 
@@ -162,6 +165,54 @@ def test_a_frozen_program_does_not_begin_itself_again(
         assert made.n_rows == 48
     with pytest.raises(UsageError, match="leave isolate out"):
         fs.index([clip, other], isolate=True)
+
+
+# Many sources -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are not listed")
+def test_exports_of_many_sources_have_few_open(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(24):
+        (tmp_path / f"{i}.mp4").write_bytes(clip.read_bytes())
+    n_open: list[int] = []
+    add = ContactSheet.add
+
+    def count_open() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    def counting(*args: Any) -> None:
+        n_open.append(count_open())
+        add(*args)
+
+    monkeypatch.setattr(ContactSheet, "add", counting)
+    with fs.index(tmp_path, tmp_path / "store") as index:
+        chosen = fs.select(index, 1, per_source=True, keep_duplicates=True)
+        gc.collect()
+        gc.disable()  # as the command line all but does
+        try:
+            before = count_open()
+            fs.export(chosen, tmp_path / "out", threads=2)
+        finally:
+            gc.enable()
+    assert len(n_open) == 24
+    assert max(n_open) - before < 12
+
+
+@pytest.mark.parametrize("n_shown", [{0: 1}, {0: 20}, {0: 400}, {0: 20, 1: 20, 2: 20}])
+def test_sheets_of_few_sources_are_as_wide_as_they_were(n_shown: dict[int, int]) -> None:
+    n = sum(n_shown.values())
+    assert contact_sheet._columns(n_shown) == max(2, min(8, int(np.ceil(np.sqrt(n * 1.3)))))
+
+
+def test_sheets_of_many_sources_are_bounded() -> None:
+    for n_shown in (
+        dict.fromkeys(range(400), 1),
+        dict.fromkeys(range(200), 2),
+        {0: 8} | dict.fromkeys(range(1, 392), 1),
+    ):
+        assert contact_sheet._pixels(n_shown, contact_sheet._columns(n_shown)) < 62e6
 
 
 # Names ------------------------------------------------------------------------------------------------------------
