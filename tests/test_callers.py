@@ -12,9 +12,11 @@ import pytest
 import framesift as fs
 from clips import make_clip
 from framesift.errors import NotEnoughFramesError, UsageError
+from framesift.ingest.outcome import Reused, progress_of
 from framesift.positions import Position, parse_position
 from framesift.report import contact_sheet
 from framesift.report.contact_sheet import ContactSheet
+from framesift.sources import find_sources
 from framesift_cli.main import run
 
 
@@ -198,6 +200,31 @@ def test_exports_of_many_sources_have_few_open(
             gc.enable()
     assert len(n_open) == 24
     assert max(n_open) - before < 12
+
+
+def test_how_far_a_batch_has_come_counts_what_is_not_open_yet(clip: Path) -> None:
+    (source,), _ = find_sources(clip)
+    jobs = [Reused(source, n_bytes=size) for size in (400, 200, 100, 100)]
+    assert progress_of(jobs)[1:3] == (0, 0)
+    jobs[0].n_done, jobs[0].n_total = 10, 40
+    assert progress_of(jobs)[1:4] == (10, 80, "clip")
+    jobs[0].n_done, jobs[0].reused = 40, True
+    jobs[0].reason = ""
+    jobs[1].n_done, jobs[1].n_total, jobs[1].reason = 5, 60, "its decoder crashed"
+    jobs[2].reason = "empty"
+    assert progress_of(jobs)[1:3] == (45, 45 + 45 * 100 // 600)
+    jobs[3].n_done = jobs[3].n_total = 7
+    assert progress_of(jobs)[1:3] == (52, 52)
+
+
+def test_a_batch_shows_all_of_its_frames_from_early_on(clip: Path, tmp_path: Path) -> None:
+    for i in range(12):
+        (tmp_path / f"{i}.mp4").write_bytes(clip.read_bytes())
+    for isolate in (False, True):
+        steps: list[fs.Progress] = []
+        with fs.index(tmp_path, isolate=isolate, threads=1, progress=steps.append):
+            assert {step.total for step in steps} - {0} == {480}
+            assert (steps[-1].done, steps[-1].total) == (480, 480)
 
 
 @pytest.mark.parametrize("n_shown", [{0: 1}, {0: 20}, {0: 400}, {0: 20, 1: 20, 2: 20}])

@@ -52,6 +52,7 @@ class Job:
         self.n_done = 0
         """Frames done so far, for the progress bar."""
         self.n_total = 0
+        self.n_bytes = source.n_bytes
         self.n_steps = 0
         """Counts whatever shows that work goes on beside `n_done`."""
         self._lock = threading.Lock()
