@@ -144,6 +144,20 @@ def test_excluding_nothing_is_noted(clip: Path, tmp_path: Path) -> None:
     assert note == ["exclude names no frame of these sources: nothing is excluded"]
 
 
+def test_pictures_of_an_earlier_selection_are_noted(clip: Path, tmp_path: Path) -> None:
+    assert fs.extract(clip, 3, tmp_path, method="uniform").notes == []
+    assert fs.extract(clip, 3, tmp_path, method="uniform").notes == []
+    (note,) = fs.extract(clip, 2, tmp_path, image_format="jpeg").notes
+    assert note.startswith("3 more pictures in frames are not of this selection but of an earlier one")
+    again = fs.read_selection(tmp_path / "selection.json")
+    fs.export(again, tmp_path)  # as PNG
+    assert len(again.notes) == 1
+    fs.export(again, tmp_path / "new")
+    assert again.notes == []
+    for _ in range(2):  # rounds of labelling add to each other
+        assert fs.extract(clip, 2, tmp_path / "dlc", layout="deeplabcut", seed=_).notes == []
+
+
 def test_too_few_frames_are_explained_by_what_could_not_be_used(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(NotEnoughFramesError, match=r"1 could not be used: .*typo\.mp4: no such file"):
         fs.extract([clip, "typo.mp4"], 99, tmp_path)
