@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 
-from framesift.selection.choice import METHODS
+from framesift.selection.checks import METHODS
 
 from . import clips, metrics, ours
 from .peers import deeplabcut, lightning_pose, sleap

@@ -17,8 +17,8 @@ from clips import make_clip, painted
 from framesift.errors import NotEnoughFramesError, UsageError
 from framesift.features.vectors import ArrayVectors
 from framesift.predictions.poses import Poses
-from framesift.selection.choice import METHODS
-from framesift.selection.chooser import Chooser, Limits
+from framesift.selection.checks import METHODS, Limits
+from framesift.selection.chooser import Chooser
 from framesift.selection.kmeans import cluster
 from framesift_kernels import load
 from real import prediction, video

@@ -8,7 +8,7 @@ import pytest
 
 import framesift as fs
 from clips import make_clip
-from framesift.selection.choice import METHODS
+from framesift.selection.checks import METHODS
 from framesift.selection.copies import find_copies
 from framesift_cli.main import run
 from real import video

@@ -17,7 +17,7 @@ import framesift
 from clips import CLIPS, decode, make_clip, painted, painted_number
 from framesift import Selection, export, extract, index, read_selection, select
 from framesift.errors import IntegrityError, NothingUsableError, ResourceError, UsageError
-from framesift.export.exporting import FORMATS, LAYOUTS
+from framesift.export.checks import FORMATS, LAYOUTS
 from framesift.report import contact_sheet
 from framesift.video.container import open_video
 from framesift.video.decode import Decoder, SegmentMismatchError
@@ -561,6 +561,28 @@ def test_threads_change_no_byte(chosen: Selection, tmp_path: Path, threads: int)
     export(chosen, tmp_path / "b", layout="lightning-pose", threads=2)
     for file in set(files(tmp_path / "a")) - {"selection.json", "report.html"}:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+
+
+@pytest.mark.parametrize(("sources", "threads"), [(1, 4), (2, 1)])
+def test_threads_that_no_segment_is_left_for_share_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: int, threads: int
+) -> None:
+    clips = [make_clip(tmp_path / f"{name}.mp4", n=40, gop=40) for name in "ab"[:sources]]
+    opened: list[int] = []
+
+    def note(*args: Any, threads: int = 1, **options: Any) -> Any:
+        opened.append(threads)
+        return open_video(*args, threads=threads, **options)
+
+    with index(clips, tmp_path / "store") as made:
+        found = select(made, 2, per_source=True, method="uniform")
+        for module in ("pictures", "decoders"):
+            monkeypatch.setattr(f"framesift.ingest.{module}.open_video", note)
+        export(found, tmp_path / "all", threads=4)
+        assert set(opened) == {threads}
+        export(found, tmp_path / "one", threads=1)
+    for frame in found.frames:
+        assert (tmp_path / "all" / frame.file).read_bytes() == (tmp_path / "one" / frame.file).read_bytes()
 
 
 def test_progress_ends_with_every_picture_written(chosen: Selection, tmp_path: Path) -> None:

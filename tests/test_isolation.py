@@ -281,6 +281,27 @@ isolation.begin = begun
 
 
 @_linux
+def test_a_selection_gives_its_order_before_it_imports_what_chooses(tmp_path: Path) -> None:
+    (clip,) = make(tmp_path, "a")
+    note = """
+import framesift.ingest.isolation as isolation, framesift.pipeline as pipeline
+begin = isolation.begin
+heavy = ("numpy", "av", "PIL", "hashlib")
+def begun():
+    print(*[name for name in heavy if name in sys.modules])
+    return begin()
+def load():
+    pass  # which would be at it by then
+isolation.begin, pipeline._load = begun, load
+"""
+    for method in ("kmeans", "uniform", "coverage"):
+        out = tmp_path / method
+        done = command("select", clip, "-n", "2", "--method", method, "--out", out, "--quiet", prelude=note)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.splitlines()[0] == ""
+
+
+@_linux
 def test_a_single_video_that_crashes_the_decoder_is_one_sentence(tmp_path: Path) -> None:
     (clip,) = make(tmp_path, "crash")
     traps = _TRAPS.format(path=sys.path, marker="x")
@@ -306,7 +327,13 @@ process.begin_ahead = begun
 
 @_linux
 @pytest.mark.parametrize(
-    "arguments", [["index"], ["select", "none.mp4"], ["index", "none.mp4", "--store", "x"]]
+    "arguments",
+    [
+        ["index"],
+        ["select", "none.mp4"],
+        ["index", "none.mp4", "--store", "x"],
+        ["dlc", "extract", "none.yaml"],
+    ],
 )
 def test_what_was_begun_ahead_in_vain_is_ended(arguments: list[str], tmp_path: Path) -> None:
     seen = """

@@ -23,7 +23,8 @@ from framesift.ingest.video import VideoJob, _biggest_at_the_end_first
 from framesift.inspection import describe_store, verify
 from framesift.measure import Meter, make_view
 from framesift.pipeline import extract
-from framesift.selection.choice import METHODS, select
+from framesift.selection.checks import METHODS
+from framesift.selection.choice import select
 from framesift.selection.result import read_selection
 from framesift.source_store import Flag, SourceWriter
 from framesift.video.container import open_video

@@ -17,7 +17,7 @@ from clips import CLIPS, make_clip, painted
 from framesift import Index, Selection, coverage, export, extract, index, kcenter_greedy, select
 from framesift.errors import NotEnoughFramesError, UsageError
 from framesift.features.vectors import ArrayVectors
-from framesift.selection.choice import METHODS
+from framesift.selection.checks import METHODS
 from framesift.selection.gaps import parse_gap
 from framesift.selection.kmeans import cluster
 from framesift.source_store import Flag

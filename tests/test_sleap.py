@@ -11,7 +11,7 @@ import pytest
 import framesift as fs
 from clips import make_clip
 from framesift.errors import SourceError, UsageError
-from framesift.selection.choice import METHODS
+from framesift.selection.checks import METHODS
 from framesift_cli.main import run
 from posefiles import write_slp
 from real import prediction, video

@@ -10,7 +10,7 @@ import traceback
 from types import FrameType
 from typing import NoReturn
 
-_DECODING = frozenset(["select", "index", "demo", "select-views"])
+_DECODING = frozenset(["select", "index", "demo", "select-views", "dlc extract"])
 """Commands that decode: a process gets ready for it while they are read, and imports what this one need not."""
 _WITHOUT_WORKER = frozenset(["--no-isolate", "--dry-run", "--help", "-h"])
 
@@ -24,7 +24,8 @@ def main() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     arguments = sys.argv[1:]
-    if arguments[:1] and arguments[0] in _DECODING and _WITHOUT_WORKER.isdisjoint(arguments):
+    decodes = not _DECODING.isdisjoint([*arguments[:1], " ".join(arguments[:2])])
+    if decodes and _WITHOUT_WORKER.isdisjoint(arguments):
         from framesift.ingest import process
 
         process.begin_ahead()

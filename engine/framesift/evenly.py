@@ -1,20 +1,22 @@
 """Evenly spaced frames without an index of all: only what they need is decoded."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .errors import NotEnoughFramesError
 from .index import Index
 from .ingest.options import Even
-from .ingest.window import middles
-from .selection.result import Selection
+
+if TYPE_CHECKING:
+    from .selection.result import Selection
 
 _AROUND = (0, 12)
 """Frames on either side of each that are looked at: none, and some where one of them is black or a repeated one."""
 
 
 def choose_evenly(
-    make: Callable[[Even], Index], choose: Callable[[Index], Selection], n: int
-) -> tuple[Index, Selection] | None:
+    make: Callable[[Even], Index], choose: "Callable[[Index], Selection]", n: int
+) -> "tuple[Index, Selection] | None":
     """Choose *n* frames of each source by ``"uniform"``, from an index of those frames and some around them.
 
     Parameters
@@ -57,8 +59,10 @@ def _is_whole(made: Index) -> bool:
     return all(record.n_listed is None for record in made.records)
 
 
-def _is_sure(made: Index, selection: Selection, n: int, around: int) -> bool:
+def _is_sure(made: Index, selection: "Selection", n: int, around: int) -> bool:
     """Every frame nearer to the middle of a part than the one chosen was looked at."""
+    from .ingest.window import middles  # late: it brings NumPy
+
     if _is_whole(made):
         return True
     if len(selection.set_aside) > len(made.set_aside):  # too few could be had of some source

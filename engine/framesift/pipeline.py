@@ -1,25 +1,26 @@
 """The whole job in one call."""
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
 from .evenly import choose_evenly
-from .export.exporting import LAYOUTS, check_export, export
-from .features.framewise import are_thumbnails, check_given
+from .export.checks import LAYOUTS, check_export
+from .features.given import are_thumbnails, check_given
 from .index import Index, PathLike, index_options, make_index
+from .ingest import process
 from .ingest.options import Even
 from .positions import Position
 from .progress import ProgressCallback, silent
-from .selection.choice import check_choice, select
-from .selection.excluded import check_excluded
-from .selection.result import Selection
-from .selection.rules import check_foreground, check_limits, check_shares
+from .selection.checks import check_choice, check_foreground, check_limits, check_shares
 from .sources import Input
 
 if TYPE_CHECKING:
     from .outliers.judging import Predictions
+    from .selection.result import Selection
 
 
 def extract(
@@ -74,7 +75,7 @@ def extract(
     scratch: PathLike | None = None,
     scratch_bytes: int | str | None = None,
     progress: ProgressCallback = silent,
-) -> Selection:
+) -> "Selection":
     """Videos in, the *n* most useful frames out, as pictures in *out*: `index`, `select` and `export`.
 
     The options are those of the three; see there, also for what they raise. *min_gap* is the layout's own by default:
@@ -120,11 +121,16 @@ def extract(
     check_choice(n, method, min_gap, seed, order)
     check_limits(n, min_per_source, max_per_source, per_source=per_source)
     check_shares(prefer_sharp, hard)
-    exclude = check_excluded(exclude)
     if predictions is not None and config is None:
         from .predictions.matching import check_places  # late: few have any
 
         check_places(predictions)
+    if exclude is not None:
+        from .selection.excluded import (
+            check_excluded,  # late: it brings PyAV, as all does that chooses and writes
+        )
+
+        exclude = check_excluded(exclude)
     check_foreground(foreground, vectors)
     vectors = check_given(vectors, preprocess)
     brought: dict[str, Any] = {
@@ -163,7 +169,9 @@ def extract(
             progress=progress,
         )
 
-    def choose(made: Index) -> Selection:
+    def choose(made: Index) -> "Selection":
+        from .selection.choice import select
+
         if rules is not None:
             return select_frames(
                 made,
@@ -203,6 +211,8 @@ def extract(
             progress=progress,
         )
 
+    if process.is_ahead():
+        threading.Thread(target=_load, name="framesift-load", daemon=True).start()
     is_alone = per_source or _is_file(inputs)
     is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
     needs_all = store is not None or color or report or bool(exclude) or foreground or prefer_sharp
@@ -212,6 +222,8 @@ def extract(
     with made:
         if selection is None:
             selection = choose(made)
+        from .export.exporting import export
+
         export(
             selection,
             out,
@@ -226,6 +238,13 @@ def extract(
         )
     selection.index = None
     return selection
+
+
+def _load() -> None:
+    """Import what chooses and writes while another process decodes."""
+    with contextlib.suppress(Exception):  # which is raised where it is wanted
+        from .export import exporting  # noqa: F401
+        from .selection import choice  # noqa: F401
 
 
 def _is_file(inputs: Input | Iterable[Input]) -> bool:

@@ -11,13 +11,15 @@ import numpy as np
 
 from .cores import count_threads
 from .errors import NotEnoughFramesError
-from .export.exporting import LAYOUTS, export
+from .export.checks import LAYOUTS
+from .export.exporting import export
 from .index import Index, PathLike, index
 from .inspection import describe
 from .lightly.config import Config, parse
 from .measure import make_view
 from .positions import Position, parse_crop, parse_position
-from .selection.choice import check_choice, select
+from .selection.checks import check_choice
+from .selection.choice import select
 from .source_store import rows_a_chunk
 from .sources import Input
 from .times import resolve

@@ -18,9 +18,9 @@ from ..outliers.extracting import count_outliers
 from ..outliers.tables import write_scores
 from ..positions import Position
 from ..progress import ProgressCallback, silent
-from ..selection.choice import check_choice, select
+from ..selection.checks import check_choice, check_limits
+from ..selection.choice import select
 from ..selection.result import Selection
-from ..selection.rules import check_limits
 from ..sources import IMAGE_SUFFIXES, SetAside
 from .config import Project, ProjectVideo, read_project
 from .machinelabels import labels_of, load_pandas, write_machine_labels

@@ -1,7 +1,6 @@
 """Selection → files: pictures, what their tool wants beside them, the contact sheet, ``selection.json``."""
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from framesift_kernels import Kernels
 
 from ..cores import count_threads
 from ..errors import NothingUsableError, SourceError, UsageError
-from ..files import disk_errors, write_atomically, write_json
+from ..files import write_atomically, write_json
 from ..ingest.kept import Kept
 from ..ingest.pictures import (
     Sink,
@@ -30,26 +29,23 @@ from ..ingest.pictures import (
 )
 from ..ingest.pool import Pool, Task
 from ..machine import load_kernels, peak_rss_bytes
-from ..positions import Crop, parse_crop, whole
+from ..positions import Crop, parse_crop
 from ..progress import Progress, ProgressCallback, silent
 from ..remote.address import is_uri
-from ..remote.output import check_writable, output_folder, parse_folder
+from ..remote.output import output_folder
 from ..report.contact_sheet import ContactSheet
 from ..report.html import write_report
 from ..selection.result import SelectedSource, Selection, folder_names
 from ..source_store import Flag
 from ..sources import Input, SetAside, Source, find_sources
 from ..video.segment import Segment
-from .deeplabcut import DEEPLABCUT
+from .checks import FORMATS, LAYOUTS, check_export
 from .images import IMAGES
 from .layout import Layout
-from .lightning_pose import LIGHTNING_POSE
 
 if TYPE_CHECKING:
     from ..report.measuring import Measured
 
-LAYOUTS = {layout.name: layout for layout in (IMAGES, DEEPLABCUT, LIGHTNING_POSE)}
-FORMATS = {"png": ".png", "jpeg": ".jpg"}
 _PNG_LEVEL = 3
 """Half the time of zlib's default for a few percent more bytes."""
 _JPEG_QUALITY = 95
@@ -180,39 +176,6 @@ def _elsewhere(selection: Selection, inputs: Input | Iterable[Input] | None) -> 
     return known
 
 
-def check_export(
-    out: str | os.PathLike[str],
-    *,
-    layout: str,
-    context: int | None,
-    image_format: str,
-    picture_crop: str | tuple[int, int, int, int] | None,
-    threads: int | None,
-) -> None:
-    """Refuse options of `export` that make no sense whatever the selection, and a folder that is not writable.
-
-    Raises
-    ------
-    UsageError
-        Says which.
-    """
-    if layout not in LAYOUTS:
-        raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
-    if image_format not in FORMATS:
-        raise UsageError(f"image_format must be one of {', '.join(FORMATS)}, got {image_format!r}")
-    if context is not None and whole("context", context) < 0:
-        raise UsageError(f"context must not be negative, got {context}")
-    count_threads(threads)
-    parse_crop(picture_crop)
-    if is_uri(out):
-        check_writable(parse_folder(str(out)))
-        return
-    with disk_errors(Path(out)):
-        Path(out).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-
-
 @dataclass(slots=True)
 class _Export:
     selection: Selection
@@ -228,6 +191,9 @@ class _Export:
     _written: dict[tuple[int, int], Path] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _sheet: ContactSheet = field(init=False)
+    _pool: Pool = field(init=False)
+    _n_sources: int = field(init=False)
+    """Of which there are frames to write."""
 
     def run(self, progress: ProgressCallback) -> None:
         self._sheet = ContactSheet(self.selection)
@@ -241,8 +207,9 @@ class _Export:
         for at, frames in wanted.items():
             if frames:
                 _check_crop(self.crop, self.selection.sources[at])
-        pool = Pool(roots, self.threads)
-        pool.run(lambda: progress(Progress(stage="export", done=len(self._written), total=total)))
+        self._n_sources = len(roots)
+        self._pool = Pool(roots, self.threads)
+        self._pool.run(lambda: progress(Progress(stage="export", done=len(self._written), total=total)))
         if total and not self._written:
             raise NothingUsableError("; ".join(f"{s.uri}: {s.reason}" for s in self.selection.set_aside))
         self._finish(folders)
@@ -253,7 +220,7 @@ class _Export:
         selected = self.selection.sources[at]
         try:
             source = open_source(selected, self.elsewhere.get(selected.id))
-            sink = partial(self._write, at, folder)
+            sink = partial(self._hand_on, at, folder)
             if source.kind != "video":
                 chosen = set(self.selection.indices(at))
                 write_images(source, frames, chosen, self._hashes(at, frames), self.kernels, sink)
@@ -269,10 +236,13 @@ class _Export:
             kept = self._kept(at)
             there = [] if kept is None else [frame for frame in frames if frame in kept]
             groups = split(videos.timeline, sorted(set(frames).difference(there)))
+            groups.sort(key=_longest_first)
+            # Threads that no group is left for decode along with others.
+            each = max(1, self.threads // max(1, len(groups))) if self._n_sources == 1 else 1
         except SourceError as e:
             self._set_aside(selected, e)
             return []
-        tasks: list[Task] = [partial(self._group, selected, videos, *group, sink) for group in groups]
+        tasks: list[Task] = [partial(self._group, selected, videos, *group, sink, each) for group in groups]
         return tasks + [partial(self._take, kept, frame, sink) for frame in there if kept]
 
     def _kept(self, at: int) -> Kept | None:
@@ -292,10 +262,11 @@ class _Export:
         videos: VideoPictures,
         segment: Segment | None,
         frames: list[int],
-        sink: object,
+        sink: Sink,
+        threads: int = 1,
     ) -> Iterable[Task]:
         try:
-            missing = videos.write(segment, frames, sink)  # type: ignore[arg-type]
+            missing = videos.write(segment, frames, sink, threads=threads)
         except SourceError as e:
             self._set_aside(selected, e)
             return []
@@ -330,6 +301,18 @@ class _Export:
                 if not flags[row] & Flag.DAMAGED:
                     known[int(frame)] = int(hashes[row])
         return known
+
+    def _hand_on(self, at: int, folder: str, index: int, image: Image.Image) -> None:
+        """Write a picture, or have an idle thread do it: that takes as long as decoding dozens of small frames."""
+        if not self._pool.has_idle:
+            self._write(at, folder, index, image)
+            return
+
+        def write() -> Iterable[Task]:
+            self._write(at, folder, index, image)
+            return []
+
+        self._pool.add(write)
 
     def _write(self, at: int, folder: str, index: int, image: Image.Image) -> None:
         source = self.selection.sources[at]
@@ -385,6 +368,12 @@ class _Export:
         measured = measure(self.selection, self.selection.index, self.out)
         write_measured(self.out, measured)
         return measured
+
+
+def _longest_first(group: tuple[Segment | None, list[int]]) -> int:
+    """Minus how many frames are decoded: so threads end together."""
+    segment, frames = group
+    return -(frames[-1] - (segment.start if segment else 0))
 
 
 def _with_context(frames: list[int], context: int, n_frames: int) -> list[int]:

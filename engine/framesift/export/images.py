@@ -1,12 +1,15 @@
 """Layout ``images``: one folder of pictures, for people to look at."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..selection.result import SelectedSource
 from .layout import Layout
 
+if TYPE_CHECKING:
+    from ..selection.result import SelectedSource
 
-def _path(folder: str, source: SelectedSource, index: int, suffix: str) -> Path:
+
+def _path(folder: str, source: "SelectedSource", index: int, suffix: str) -> Path:
     return Path("frames", f"{folder}_{index:08d}{suffix}")
 
 

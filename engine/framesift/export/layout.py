@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..selection.result import SelectedSource
+if TYPE_CHECKING:
+    from ..selection.result import SelectedSource
 
 Finish = Callable[[Path, dict[str, list[Path]], dict[str, list[Path]]], None]
 """Called at the end with the output folder and, by source folder, all pictures and those of chosen frames."""
@@ -18,7 +20,7 @@ class Layout:
     name: str
     context: int
     """Frames on either side that go along with a chosen one, unless told otherwise."""
-    path: Callable[[str, SelectedSource, int, str], Path]
+    path: "Callable[[str, SelectedSource, int, str], Path]"
     """Path of a picture below the output folder, from the folder name of its source (unique), the source, the
     frame index and the suffix."""
     min_gap: int | None = None

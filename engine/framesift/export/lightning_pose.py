@@ -10,18 +10,22 @@
 
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import write_atomically
-from ..selection.result import SelectedSource
 from .layout import Layout
-from .lightning_project import enqueue, find_project
+
+if TYPE_CHECKING:
+    from ..selection.result import SelectedSource
 
 
-def _path(folder: str, source: SelectedSource, index: int, suffix: str) -> Path:
+def _path(folder: str, source: "SelectedSource", index: int, suffix: str) -> Path:
     return Path("labeled-data", folder, f"img{index:08d}{suffix}")
 
 
 def _finish(out: Path, pictures: dict[str, list[Path]], chosen: dict[str, list[Path]]) -> None:
+    from .lightning_project import enqueue, find_project  # late: it brings NumPy
+
     for folder, paths in pictures.items():
         table = out / "labeled-data" / folder / "selected_frames.csv"
         text = "".join(f"{path.name}\n" for path in sorted(chosen[folder]))

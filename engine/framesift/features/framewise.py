@@ -1,7 +1,7 @@
 """A vector for each frame of an index, wherever it comes from."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ from framesift_kernels import F32, I64, Kernels
 from ..errors import UsageError
 from ..progress import ProgressCallback, silent
 from ..source_store import Flag
-from .brought import Brought, check_file, read_vectors
-from .models import OnnxModel, PathLike, read_model
+from .brought import Brought, read_vectors
+from .given import PCA, THUMBNAILS, are_thumbnails, check_given
+from .models import OnnxModel
 from .names import match_names, match_order, name_of
 from .pca import pca
 from .pixels import Pixels
@@ -25,7 +26,6 @@ from .vectors import ArrayVectors, Vectors
 if TYPE_CHECKING:
     from ..index import Index
 
-THUMBNAILS, PCA = "thumbnails", "pca"
 COMPONENTS = 128
 _IN_MEMORY_BYTES = 256 << 20
 _BLOCK_BYTES = 4 << 20
@@ -139,42 +139,6 @@ def _choosable(index: "Index") -> npt.NDArray[np.bool_]:
     flags = np.concatenate([reader.read("flags") for reader in index.readers()])
     found: npt.NDArray[np.bool_] = flags & (Flag.DAMAGED | Flag.BLACK) == 0
     return found
-
-
-def are_thumbnails(given: Any) -> bool:
-    """Whether *given*, which may be an array, means the pixels of the thumbnails."""
-    return isinstance(given, str) and given == THUMBNAILS
-
-
-def check_given(given: Any, options: PathLike | Mapping[str, Any] | None = None) -> Any:
-    """What `frame_vectors` takes, checked as far as it can be without an index: a path to a model becomes a model.
-
-    Raises
-    ------
-    UsageError
-        There is no such file, or an option of the model is wrong.
-    """
-    is_path = isinstance(given, str | os.PathLike)
-    if is_path and given not in (THUMBNAILS, PCA) and Path(given).suffix.lower() == ".onnx":
-        _check_onnxruntime()
-        return read_model(given, options)
-    if options is not None:
-        raise UsageError(
-            f"options of a model (--preprocess) are for vectors by a model (.onnx), got {given!r}"
-        )
-    if isinstance(given, OnnxModel):
-        given.file  # noqa: B018  that it is there
-        _check_onnxruntime()
-    elif is_path and given not in (THUMBNAILS, PCA):
-        check_file(given)
-    return given
-
-
-def _check_onnxruntime() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("onnxruntime") is None:
-        raise UsageError("models need onnxruntime; install it with: pip install 'framesift[onnx]'")
 
 
 def frame_vectors(

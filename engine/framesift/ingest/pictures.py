@@ -140,8 +140,10 @@ class VideoPictures:
     """What becomes of a frame."""
     _decoders: Decoders = field(default_factory=Decoders, init=False)
 
-    def write(self, segment: Segment | None, frames: list[int], sink: Sink) -> list[int]:
+    def write(self, segment: Segment | None, frames: list[int], sink: Sink, *, threads: int = 1) -> list[int]:
         """Decode *frames* (increasing) of one segment and hand them to *sink*; return those that failed.
+
+        A segment is decoded by *threads* of the decoder's own, and what is decoded from the beginning by all.
 
         A frame fails when it is not the frame that was indexed; decoding from the beginning may then help.
 
@@ -150,7 +152,7 @@ class VideoPictures:
         IntegrityError
             Decoded from the beginning and still another frame: the file or the decoder has changed.
         """
-        missing = self._pass(segment, frames, sink, 1 if segment else self.threads)
+        missing = self._pass(segment, frames, sink, threads if segment else self.threads)
         if missing and segment is None:  # damaged videos were indexed by one thread, and others may differ
             missing = self._pass(None, missing, sink, 1)
         if missing and segment is None:
@@ -214,7 +216,7 @@ class VideoPictures:
         self, segment: Segment | None, threads: int, shortcuts: Mapping[str, str]
     ) -> Iterator[Decoder]:
         """A decoder: for a segment of a file the one that this thread has open, since opening an hour takes a while."""
-        if segment is not None and isinstance(self.source.path, Path):
+        if segment is not None and threads == 1 and isinstance(self.source.path, Path):
             # Its own decoders are for nobody else: were they to know it, both would stay open until there is a
             # collection of garbage.
             yield self._decoders.get(None, self.source.path, shortcuts)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NotEnoughFramesError, UsageError
-from ..features.framewise import PCA, are_thumbnails, check_given
+from ..features.given import PCA, are_thumbnails, check_given
 from ..index import Index, PathLike
 from ..progress import Progress, ProgressCallback, silent
 from ..selection.choice import frames_of, new_selection

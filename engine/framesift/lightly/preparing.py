@@ -11,7 +11,8 @@ import numpy.typing as npt
 from framesift_kernels import F32, I64
 
 from ..errors import UsageError
-from ..features.framewise import COMPONENTS, PCA, frame_vectors
+from ..features.framewise import COMPONENTS, frame_vectors
+from ..features.given import PCA
 from ..features.models import OnnxModel
 from ..features.pca import pca
 from ..features.pixels import Pixels

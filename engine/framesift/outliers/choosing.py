@@ -15,13 +15,13 @@ from ..machine import load_kernels
 from ..predictions.labels import Labels
 from ..predictions.poses import Poses
 from ..selection.candidates import Candidates, gather, times_s
+from ..selection.checks import Limits, check_limits
 from ..selection.choice import frames_of, new_selection
-from ..selection.chooser import Chooser, Limits
+from ..selection.chooser import Chooser
 from ..selection.copies import drop_copies
 from ..selection.excluded import read_excluded
 from ..selection.gaps import Gap, parse_gap
 from ..selection.result import Selection
-from ..selection.rules import check_limits
 from ..selection.strategy import Pick
 from ..sources import SetAside
 from .judging import Predictions, Video, make_judging

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..export.exporting import check_export, export
+from ..export.checks import check_export
+from ..export.exporting import export
 from ..export.lightning_pose import LIGHTNING_POSE
 from ..export.lightning_project import enqueue, find_project
 from ..index import PathLike, index

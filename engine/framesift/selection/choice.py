@@ -9,27 +9,27 @@ import numpy as np
 
 from framesift_kernels import Kernels
 
-from ..errors import NotEnoughFramesError, UsageError
-from ..features.framewise import THUMBNAILS, frame_vectors
+from ..errors import NotEnoughFramesError
+from ..features.framewise import frame_vectors
+from ..features.given import THUMBNAILS
 from ..features.pixels import Pixels
 from ..features.vectors import Subset, Table, Vectors
 from ..index import Index, PathLike
 from ..machine import load_kernels
-from ..positions import whole
 from ..progress import Progress, ProgressCallback, silent
 from ..sources import SetAside
 from .candidates import Candidates, gather, times_s
+from .checks import METHODS, check_choice, check_foreground, check_limits, check_shares
 from .chooser import Chooser
 from .chunk import chunk
 from .clusters import kmeans, motion_kmeans
 from .coreset import coreset
-from .coverage import check_order
 from .covers import coverage
 from .excluded import read_excluded
-from .gaps import AUTO, Gap, auto_gap, check_gap, gap_of, parse_gap
+from .gaps import AUTO, Gap, auto_gap, check_gap, gap_of
 from .random import random
 from .result import SelectedFrame, SelectedSource, Selection
-from .rules import Rules, check_foreground, check_limits, check_shares, how_many
+from .rules import Rules, how_many
 from .sharpening import sharpen, to_nearest
 from .strategy import Pick, Task
 from .uniform import uniform
@@ -37,15 +37,9 @@ from .uniform import uniform
 if TYPE_CHECKING:
     from ..outliers.judging import Predictions
 
-METHODS: dict[str, Callable[[Task], list[Pick]]] = {
-    "coverage": coverage,
-    "kmeans": kmeans,
-    "coreset": coreset,
-    "uniform": uniform,
-    "random": random,
-    "motion-kmeans": motion_kmeans,
-    "chunk": chunk,
-}
+_STRATEGIES: dict[str, Callable[[Task], list[Pick]]] = dict(
+    zip(METHODS, (coverage, kmeans, coreset, uniform, random, motion_kmeans, chunk), strict=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,25 +206,6 @@ def select(
     return selection
 
 
-def check_choice(n: int, method: str, min_gap: str | int | None, seed: int, order: int = 4) -> None:
-    """Refuse options of `select` that make no sense whatever the index.
-
-    Raises
-    ------
-    UsageError
-        Says which.
-    """
-    if whole("n", n) < 1:
-        raise UsageError(f"n must be at least 1, got {n}")
-    if method not in METHODS:
-        raise UsageError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if whole("seed", seed) < 0:
-        raise UsageError(f"seed must not be negative, got {seed}")
-    check_order(order)
-    if min_gap != AUTO:
-        parse_gap(min_gap)
-
-
 def _empty(index: Index, rules: Rules, per_source: bool, excluded: dict[int, set[int]]) -> Selection:
     options: dict[str, Any] = {
         "n": rules.n,
@@ -350,7 +325,7 @@ def vectors_of(index: Index, sources: list[int], kernels: Kernels, *, foreground
 def solve(task: Task, method: str, sharpness: Any, prefer_sharp: float) -> list[Pick]:
     """The picks of a method, the sharper of equals in their places, and how far apart they are."""
     usable = task.chooser.open.copy()
-    picks = METHODS[method](task)
+    picks = _STRATEGIES[method](task)
     if prefer_sharp:
         picks = sharpen(task, picks, usable, sharpness, prefer_sharp)
     assert len({pick.row for pick in picks}) == task.n, "a strategy must choose n distinct rows"

@@ -2,24 +2,16 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from .candidates import I32, I64, Bools, Placed
+from .checks import Limits
 from .gaps import Gap
 
 _NEVER = 1e300
 """What a swap costs that is not allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How many frames are chosen of each source."""
-
-    least: int = 0
-    most: int | None = None
 
 
 class Chooser:

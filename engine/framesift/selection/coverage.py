@@ -14,13 +14,13 @@ from ..features.matrix import Readable, as_matrix
 from ..features.vectors import in_calls
 from ..machine import load_kernels
 from .candidates import Line
+from .checks import check_order
 from .chooser import Chooser, Spaced
 from .costs import Costs, power
 from .gaps import Gap
 from .kcenter import as_indices
 
 Bools = npt.NDArray[np.bool_]
-MAX_ORDER = 16
 EXACT_TO = 20_000
 """Candidates at most, unless it is said otherwise."""
 _FACILITY_EXACT_TO = 100_000
@@ -213,18 +213,6 @@ def _problem(
         kernels,
         max_bytes,
     )
-
-
-def check_order(order: int) -> None:
-    """Refuse a power that is none.
-
-    Raises
-    ------
-    UsageError
-        It is not a whole number from 1 to 16.
-    """
-    if not isinstance(order, int | np.integer) or not 1 <= order <= MAX_ORDER:
-        raise UsageError(f"order must be a whole number from 1 to {MAX_ORDER}, got {order!r}")
 
 
 def _as_weights(weights: Any, n_rows: int) -> F32:

@@ -1,15 +1,14 @@
 """What may be chosen, how many in all and of each source, and what is said where that cannot be."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from ..errors import NotEnoughFramesError, UsageError
-from ..features.framewise import are_thumbnails
-from ..positions import whole
+from ..errors import NotEnoughFramesError
 from .candidates import Candidates
-from .chooser import Chooser, Limits
+from .checks import Limits
+from .chooser import Chooser
 from .gaps import Gap
 
 
@@ -34,52 +33,6 @@ class Rules:
         for name in ("n", "seed", "order"):
             object.__setattr__(self, name, int(getattr(self, name)))
         object.__setattr__(self, "prefer_sharp", float(self.prefer_sharp))
-
-
-def check_limits(n: int, least: int, most: int | None, *, per_source: bool) -> Limits:
-    """How many frames of each source, checked.
-
-    Raises
-    ------
-    UsageError
-        They make no sense together.
-    """
-    least, most = whole("min_per_source", least), None if most is None else whole("max_per_source", most)
-    if least < 0 or (most is not None and most < max(1, least)):
-        raise UsageError(
-            f"min_per_source must not be negative, nor above max_per_source, got {least} and {most}"
-        )
-    if per_source and (least or most is not None):
-        raise UsageError(
-            f"per_source takes {n} frames of every source: leave out min_per_source and max_per_source"
-        )
-    return Limits(least, most)
-
-
-def check_foreground(foreground: bool, vectors: Any) -> None:
-    """Refuse a foreground of what is no thumbnail.
-
-    Raises
-    ------
-    UsageError
-        There is none.
-    """
-    if foreground and not are_thumbnails(vectors):
-        raise UsageError("foreground is of thumbnails: leave it out, or vectors (--vectors)")
-
-
-def check_shares(prefer_sharp: float, hard: float) -> None:
-    """Refuse shares that are none.
-
-    Raises
-    ------
-    UsageError
-        One is out of range.
-    """
-    if not 0 <= prefer_sharp < 0.5:
-        raise UsageError(f"prefer_sharp must be a share from 0 to below 0.5, got {prefer_sharp}")
-    if not 0 <= hard <= 1:
-        raise UsageError(f"hard must be a share from 0 to 1, got {hard}")
 
 
 def how_many(candidates: Candidates, chooser: Chooser, rules: Rules, n_before: int) -> int:

@@ -17,12 +17,13 @@ from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import ProgressCallback, silent
 from .candidates import Candidates, gather, times_s
-from .choice import check_choice, frames_of, new_selection, solve, vectors_of
+from .checks import check_choice, check_limits, check_shares
+from .choice import frames_of, new_selection, solve, vectors_of
 from .chooser import Chooser
 from .excluded import read_excluded
 from .gaps import parse_gap
 from .result import SelectedFrame, Selection
-from .rules import Rules, check_limits, check_shares, how_many
+from .rules import Rules, how_many
 from .strategy import Pick, Task
 
 ALIGNMENTS = ("check", "index", "times")
