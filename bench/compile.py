@@ -51,7 +51,7 @@ def _calls() -> dict[str, Callable[[Any], Any]]:
         "assign": lambda k: k.assign(x, c),
         "assign_sums": lambda k: k.assign_sums(x, c, labels, sqdist),
         "bounded_sums": lambda k: k.bounded_sums(x, c, 0.0, labels, sqdist, lower),
-        "potentials": lambda k: k.potentials(x, c, sqdist),
+        "potentials": lambda k: k.potentials(x, c, sqdist, np.empty((len(x), len(c)), np.float32)),
         "cluster_sums": lambda k: k.cluster_sums(x, labels, 1),
         "lower_nearest": lambda k: k.lower_nearest(x, rows, c, 0, sqdist, near),
         "lower_grouped": lambda k: k.lower_grouped(x, rows, c, applied, sqdist, near),

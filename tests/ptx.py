@@ -75,7 +75,7 @@ def call_all(kernels: Any) -> None:
         kernels.assign_sums(x, centers, numbers.copy(), one.copy())
         kernels.bounded_sums(x, centers, 0.0, numbers.copy(), one.copy(), one.copy())
         kernels.cluster_sums(x, numbers, k)
-        kernels.potentials(x, centers, one)
+        kernels.potentials(x, centers, one, np.empty((len(x), len(centers)), np.float32))
         kernels.lower_nearest(x, rows, centers, 1, one.copy(), numbers.copy())
         kernels.lower_grouped(x, rows, centers, numbers, one.copy(), numbers.copy())
         picks, reached = np.zeros(2, np.int64), np.zeros(2, np.float32)

@@ -52,7 +52,7 @@ labels, sqdist, lower = np.zeros(n, np.int32), np.full(n, np.inf, np.float32), n
 kernels.assign(x, centers)
 kernels.assign_sums(x, centers, labels, sqdist)
 kernels.bounded_sums(x, centers, 0.1, labels, sqdist, lower)
-kernels.potentials(x, centers, sqdist)
+kernels.potentials(x, centers, sqdist, np.empty((len(x), len(centers)), np.float32))
 kernels.lower_nearest(x, rows, centers, 0, sqdist, labels)
 kernels.lower_grouped(x, rows, centers, np.ones(n, np.int32), sqdist, labels)
 picks, reached, applied = np.zeros(3, np.int64), np.zeros(3, np.float32), np.zeros(n, np.int32)

@@ -286,13 +286,14 @@ def test_potentials_match_naive(kernels, rng, n, d, t, dtype):
     x, candidates = make_rows(rng, n, d, dtype), make_rows(rng, t, d, np.float32)
     sqdist = np.abs(make_rows(rng, 1, n, np.float32)[0]) * 2
 
-    totals = kernels.potentials(x, candidates, sqdist)
+    left = np.full((n, t), -9, np.float32)
+
+    totals = kernels.potentials(x, candidates, sqdist, left)
 
     assert totals.dtype == np.float64
-    expected = [
-        sum(float(min(s, naive.sqdist(a, c))) for a, s in zip(x, sqdist, strict=True)) for c in candidates
-    ]
-    assert totals.tolist() == expected
+    expected = [[min(s, naive.sqdist(a, c)) for c in candidates] for a, s in zip(x, sqdist, strict=True)]
+    assert left.tolist() == expected
+    assert totals.tolist() == [sum(float(row[c]) for row in expected) for c in range(t)]
 
 
 # bounded_sums

@@ -212,7 +212,7 @@ def extract(
         )
 
     if process.is_ahead():
-        threading.Thread(target=_load, name="framesift-load", daemon=True).start()
+        threading.Thread(target=_load, args=[method], name="framesift-load", daemon=True).start()
     is_alone = per_source or _is_file(inputs)
     is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
     needs_all = store is not None or color or report or bool(exclude) or foreground or prefer_sharp
@@ -240,11 +240,13 @@ def extract(
     return selection
 
 
-def _load() -> None:
-    """Import what chooses and writes while another process decodes."""
+def _load(method: str) -> None:
+    """Get ready what chooses and writes while another process decodes."""
     with contextlib.suppress(Exception):  # which is raised where it is wanted
         from .export import exporting  # noqa: F401
-        from .selection import choice  # noqa: F401
+        from .selection.choice import rehearse
+
+        rehearse(method)
 
 
 def _is_file(inputs: Input | Iterable[Input]) -> bool:

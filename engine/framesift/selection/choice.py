@@ -13,7 +13,7 @@ from ..errors import NotEnoughFramesError
 from ..features.framewise import frame_vectors
 from ..features.given import THUMBNAILS
 from ..features.pixels import Pixels
-from ..features.vectors import Subset, Table, Vectors
+from ..features.vectors import ArrayVectors, Subset, Table, Vectors
 from ..index import Index, PathLike
 from ..machine import load_kernels
 from ..progress import Progress, ProgressCallback, silent
@@ -24,9 +24,12 @@ from .chooser import Chooser
 from .chunk import chunk
 from .clusters import kmeans, motion_kmeans
 from .coreset import coreset
+from .coverage import coverage as cover
 from .covers import coverage
 from .excluded import read_excluded
 from .gaps import AUTO, Gap, auto_gap, check_gap, gap_of
+from .kcenter import kcenter_greedy
+from .kmeans import cluster
 from .random import random
 from .result import SelectedFrame, SelectedSource, Selection
 from .rules import Rules, how_many
@@ -204,6 +207,17 @@ def select(
     progress(Progress(stage="select", done=len(groups), total=len(groups)))
     selection.stats["select_s"] = time.perf_counter() - began
     return selection
+
+
+def rehearse(method: str) -> None:
+    """Choose among a few rows as *method* does, so that the code that it takes is in memory, or is compiled."""
+    rows = np.random.Generator(np.random.Philox(0)).integers(0, 256, (64, 16), np.uint8)
+    if method == "kmeans":
+        cluster(ArrayVectors(rows), 4, np.random.Generator(np.random.Philox(0)), load_kernels("cpu"))
+    elif method == "coverage":
+        cover(rows, 4)
+    elif method == "coreset":
+        kcenter_greedy(rows, 4)
 
 
 def _empty(index: Index, rules: Rules, per_source: bool, excluded: dict[int, set[int]]) -> Selection:

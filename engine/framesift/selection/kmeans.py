@@ -182,11 +182,11 @@ def _seed(rows: Rows, k: int, rng: np.random.Generator, kernels: Kernels, fixed:
     n_trials = 6 + int(3 * np.log(k))
     chosen = [] if len(fixed) else [int(rng.integers(n))]
     sqdist, nearest = np.full(n, np.inf, np.float32), np.zeros(n, np.int32)
-    everyone = np.arange(n)
+    left, everyone = np.empty((n, n_trials), np.float32), np.arange(n)
 
     def lower(s: slice) -> None:
-        newest = rows[chosen[-1:]].astype(np.float32) if chosen else fixed
-        kernels.lower_nearest(rows, everyone[s], newest, 0, sqdist, nearest)
+        first = rows[chosen].astype(np.float32) if chosen else fixed
+        kernels.lower_nearest(rows, everyone[s], first, 0, sqdist, nearest)
 
     in_threads(lower, n, _MIN_BLOCK)
     while len(chosen) < k:
@@ -198,12 +198,12 @@ def _seed(rows: Rows, k: int, rng: np.random.Generator, kernels: Kernels, fixed:
         drawn = np.minimum(np.searchsorted(total, draws * total[-1], side="right"), n - 1)
         candidates = rows[drawn].astype(np.float32)
 
-        def left(s: slice, candidates: F32 = candidates) -> Any:
-            return kernels.potentials(rows[s], candidates, sqdist[s])
+        def consider(s: slice, candidates: F32 = candidates, sqdist: F32 = sqdist) -> Any:
+            return kernels.potentials(rows[s], candidates, sqdist[s], left[s])
 
-        potentials = np.sum(in_threads(left, n, _block_rows(n)), axis=0)
-        chosen.append(int(drawn[potentials.argmin()]))
-        in_threads(lower, n, _MIN_BLOCK)
+        best = int(np.sum(in_threads(consider, n, _block_rows(n)), axis=0).argmin())
+        chosen.append(int(drawn[best]))
+        sqdist = left[:, best].copy()
     return np.concatenate([fixed, rows[chosen].astype(np.float32)])
 
 

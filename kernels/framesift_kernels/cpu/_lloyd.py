@@ -186,16 +186,20 @@ def potentials(
     packed: F32,  # scratch  (vectors, d, WIDTH)
     block: F32,  # scratch  (ROWS, d)
     values: F32,  # scratch  (ROWS, VECTORS * WIDTH)
+    left: F32,  # OUT  (n, t)
     totals: F64,  # INOUT  (vectors * WIDTH,)
 ) -> None:
-    """Sum over the rows of ``min(sqdist, squared distance to the lane's centre)``, for every lane."""
+    """``min(sqdist, squared distance to the candidate)``, and the sums of that over the rows."""
     pack_into(candidates, packed)
     for start in range(0, len(x), ROWS):
         held = fetch(x, rows, start, block)
         for at in range(0, len(packed), VECTORS):
             vectors = min(VECTORS, len(packed) - at)
             distances(block, packed, at, vectors, values)
+            first = at * WIDTH
             for r in range(held):
                 own = sqdist[start + r]
-                for lane in range(vectors * WIDTH):
-                    totals[at * WIDTH + lane] += np.float64(min(own, values[r, lane]))
+                for lane in range(min(vectors * WIDTH, len(candidates) - first)):
+                    less = min(own, values[r, lane])
+                    left[start + r, first + lane] = less
+                    totals[first + lane] += np.float64(less)

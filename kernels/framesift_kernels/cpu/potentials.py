@@ -5,8 +5,8 @@ import numpy as np
 from .. import F32, F64, Rows
 
 
-def potentials(x: Rows, candidates: F32, sqdist: F32) -> F64:
-    """Sum over the rows of ``min(sqdist[i], |x[i] - c|**2)``, for every candidate c.
+def potentials(x: Rows, candidates: F32, sqdist: F32, left: F32) -> F64:
+    """``min(sqdist[i], |x[i] - c|**2)`` of every row and candidate c, and their sums over the rows.
 
     Parameters
     ----------
@@ -14,6 +14,8 @@ def potentials(x: Rows, candidates: F32, sqdist: F32) -> F64:
     candidates : (t, d) float32
     sqdist : (n,) float32
         Squared distance of each row to the nearest centre there is.
+    left : (n, t) float32, written
+        What it would be with the candidate.
 
     Returns
     -------
@@ -28,5 +30,5 @@ def potentials(x: Rows, candidates: F32, sqdist: F32) -> F64:
     packed = np.empty((vectors, x.shape[1], WIDTH), np.float32)
     totals = np.zeros(vectors * WIDTH)
     block, values, _, _ = scratch(x.shape[1])
-    potentials(bits(x), candidates, sqdist, np.arange(len(x)), packed, block, values, totals)
+    potentials(bits(x), candidates, sqdist, np.arange(len(x)), packed, block, values, left, totals)
     return totals[: len(candidates)]

@@ -4,11 +4,11 @@ import numpy as np
 from numba import cuda
 
 from .. import F32, F64, Rows
-from ._compile import THREADS, blocks, empty, fma, kernel, transfers
+from ._compile import THREADS, blocks, fma, kernel, transfers
 
 
-def potentials(x: Rows, candidates: F32, sqdist: F32) -> F64:
-    """Sum over the rows of ``min(sqdist[i], |x[i] - c|**2)``: `framesift_kernels.cpu.potentials`, bit for bit.
+def potentials(x: Rows, candidates: F32, sqdist: F32, left: F32) -> F64:
+    """``min(sqdist[i], |x[i] - c|**2)`` and sums over the rows: `framesift_kernels.cpu.potentials`, bit for bit.
 
     Parameters
     ----------
@@ -16,6 +16,8 @@ def potentials(x: Rows, candidates: F32, sqdist: F32) -> F64:
     candidates : (t, d) float32
     sqdist : (n,) float32
         Squared distance of each row to the nearest centre there is.
+    left : (n, t) float32, written
+        What it would be with the candidate.
 
     All here or on the GPU.
 
@@ -27,18 +29,18 @@ def potentials(x: Rows, candidates: F32, sqdist: F32) -> F64:
     Notes
     -----
     Written for GPUs, run in Numba's simulator, never on a GPU so far. One thread adds up a candidate's n numbers, for
-    their order: meant for some thousand rows. Scratch: 4 n t bytes.
+    their order: meant for some thousand rows.
     """
     n, d = x.shape
     t = len(candidates)
     totals = np.zeros(t, np.float64)
     if n and t:
         with transfers() as arrays:
-            left = empty((n, t), np.float32)
+            found = arrays.write(left)
             _left[blocks(n * t), THREADS](
-                arrays.read(x), arrays.read(candidates), arrays.read(sqdist), n, d, t, left
+                arrays.read(x), arrays.read(candidates), arrays.read(sqdist), n, d, t, found
             )
-            _add_up[blocks(t), THREADS](left, n, t, arrays.write(totals))
+            _add_up[blocks(t), THREADS](found, n, t, arrays.write(totals))
     return totals
 
 
