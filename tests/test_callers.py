@@ -237,7 +237,7 @@ def test_a_batch_shows_all_of_its_frames_from_early_on(clip: Path, tmp_path: Pat
     for isolate in (False, True):
         steps: list[fs.Progress] = []
         with fs.index(tmp_path, isolate=isolate, threads=1, progress=steps.append):
-            assert {step.total for step in steps} - {0} == {480}
+            assert {step.total for step in steps} <= {0, 480}
             assert (steps[-1].done, steps[-1].total) == (480, 480)
 
 

@@ -78,7 +78,7 @@ def progress_of(outcomes: Sequence[Outcome]) -> Progress:
             total += o.n_total if o.reason is None else o.n_done
             opened_bytes += o.n_bytes
             current = o if current is None and o.record is None and o.reason is None else current
-        elif o.record is None and o.reason is None:
+        elif o.reason is None:  # one that has just ended may not have told its number yet
             closed_bytes += o.n_bytes
     return Progress(
         stage="index",
