@@ -103,7 +103,7 @@ def call():
 
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
-    monkeypatch.setattr(_objects, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(_objects, "_folders", lambda: (tmp_path,))
     assert call() == [0, 2, 4]
     (path,) = tmp_path.iterdir()
     return path
@@ -123,8 +123,34 @@ def test_what_is_found_in_the_cache_is_used(cached, monkeypatch):
     assert call() == [0, 2, 4]
 
 
+def test_what_is_found_where_nothing_can_be_written_is_used(cached, monkeypatch, tmp_path):
+    def no_more(**_):
+        raise OSError(30, "Read-only file system")
+
+    home = tmp_path / "home"
+    monkeypatch.setattr(_objects, "_folders", lambda: (tmp_path / "none", cached.parent, home))
+    monkeypatch.setattr(_objects, "_compile", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr("tempfile.mkstemp", no_more)
+    assert call() == [0, 2, 4]
+
+
+def test_what_cannot_be_kept_in_one_folder_is_kept_in_the_next(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(_objects, "_folders", lambda: (tmp_path / "file" / "x", tmp_path / "home/cache"))
+    assert call() == [0, 2, 4]
+    assert len(list((tmp_path / "home/cache").iterdir())) == 1
+
+
+def test_without_a_home_there_is_one_folder_less(monkeypatch):
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    there = _objects._folders.__wrapped__()
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    assert _objects._folders.__wrapped__() == there[:1]
+
+
 def test_what_has_no_image_is_linked_by_llvm(tmp_path, monkeypatch):
-    monkeypatch.setattr(_objects, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(_objects, "_folders", lambda: (tmp_path,))
     monkeypatch.setattr(_objects, "lay_out", lambda *_: None)
     assert call() == call() == [0, 2, 4]
     (path,) = tmp_path.iterdir()
@@ -150,7 +176,7 @@ def test_another_source_has_another_name(cached, monkeypatch):
 
 
 def test_without_a_folder_to_write_to_it_works_all_the_same(monkeypatch):
-    monkeypatch.setattr(_objects, "_folder", lambda: None)
+    monkeypatch.setattr(_objects, "_folders", lambda: (Path("/dev/null/x"),))
     assert call() == [0, 2, 4]
 
 

@@ -65,13 +65,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metadata.mkdir()
     schema = [
         {"name": "speed", "path": "speed", "defaultValue": 0.5, "valueDataType": "NUMERIC_FLOAT"},
-        {"name": "light", "path": "light", "defaultValue": "day", "valueDataType": "CATEGORICAL_STRING"},
+        {"name": "Time", "path": "time.light", "defaultValue": "day", "valueDataType": "CATEGORICAL_STRING"},
     ]
     (metadata / "schema.json").write_text(json.dumps(schema))
     for name in names[::3]:
         path = metadata / name.replace(".png", ".json")
         path.parent.mkdir(exist_ok=True)
-        values = {"speed": float(rng.random()), "light": str(rng.choice(["day", "night"]))}
+        values = {"speed": float(rng.random()), "time": {"light": str(rng.choice(["day", "night"]))}}
         path.write_text(json.dumps({"file_name": name, "type": "frame", "metadata": values}))
     return top
 
@@ -101,7 +101,7 @@ def whole(made: Any) -> dict[str, Any]:
     }
     return {
         "embeddings": embeddings,
-        "metadata": meta.columns | columns | quality.quality(made),
+        "metadata": meta.by_path | columns | quality.quality(made),
         **framesift.predictions.for_select(read.values()),
     }
 
@@ -129,7 +129,7 @@ EVERY = [
     entry({"type": "METADATA", "key": "speed"}, type="WEIGHTS"),
     entry({"type": "METADATA", "key": "lightly.snr"}, type="WEIGHTS"),
     entry({"type": "METADATA", "key": "lightly.uniformRowRatio"}, type="WEIGHTS", strength=-1),
-    entry({"type": "METADATA", "key": "light"}, type="BALANCE", target={"day": 0.5, "night": 0.5}),
+    entry({"type": "METADATA", "key": "time.light"}, type="BALANCE", target={"day": 0.5, "night": 0.5}),
     entry(
         {"type": "METADATA", "key": "lightly.sharpness"}, type="THRESHOLD", threshold=1.0, operation="BIGGER"
     ),
@@ -235,6 +235,23 @@ def test_queries_are_pictures_videos_selections_and_arrays(made: Any, folder: Pa
         lightly.select_frames(made, config)
     with pytest.raises(UsageError, match="does not exist"):
         lightly.select_frames(made, config, queries="nowhere.png")
+
+
+@pytest.mark.parametrize("key", ["Time", "time.light"])
+def test_metadata_go_by_their_path_as_in_lightly_one_and_by_their_name(made: Any, key: str) -> None:
+    balance = entry({"type": "METADATA", "key": key}, type="BALANCE", target={"night": 1.0})
+    selection = lightly.select_frames(made, {"n_samples": 3, "strategies": [balance]})
+    names, top = sample_names(made), Path(made.records[0].uri).parent
+    light = framesift.predictions.read_metadata(top, files=names).by_path["time.light"]
+    assert light[rows_of(selection)].tolist() == ["night"] * 3
+
+
+def test_a_score_that_a_task_lacks_is_named_with_those_it_has(made: Any) -> None:
+    wrong = entry({"type": "SCORES", "task": "cars", "score": "uncertanty_entropy"}, type="WEIGHTS")
+    with pytest.raises(
+        UsageError, match=r"no score 'uncertanty_entropy' of task 'cars' .*'uncertainty_entropy'"
+    ):
+        lightly.select_frames(made, {"n_samples": 3, "strategies": [wrong]})
 
 
 def test_tables_of_scores_and_metadata_are_read_by_name(made: Any, tmp_path: Path) -> None:

@@ -50,6 +50,38 @@ def test_a_folder_gives_its_videos_zips_and_folders_of_images_in_natural_order(t
     ]
 
 
+def test_what_was_made_of_sources_is_none_but_by_name(tree: Path) -> None:
+    before = found(tree)
+    for name in (
+        "out/contact-sheet.png out/frames/b2_00000001.png out/labeled-data/b2/img1.png out/zips/b2.zip "
+        "store/sources/x.png b2DLC_resnet50_labeled.mp4 project/labeled-data/b2/img1.png "
+        "project/evaluation-results/test/img1.png"
+    ).split():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).touch()
+    (tree / "store/zarr.json").write_text("{}")
+    assert len(found(tree)) == len(before) + 6  # any program may have written it
+    (tree / "project/config.yaml").touch()
+    assert len(found(tree)) == len(before) + 4
+    (tree / "out/selection.json").write_text('{\n  "framesift": "0.1.0",')
+    assert found(tree, str(tree / "*"))[: len(before)] == before
+    assert len(found(tree, str(tree / "o*/frames"))) == len(before) + 1
+    (tree / "out/again.mp4").touch()
+    assert ("video", "again.mp4") in found(tree)
+
+
+def test_a_video_named_labeled_is_one(tree: Path) -> None:
+    for name in ("cage_labeled.mp4", "c.mp4"):
+        (tree / name).touch()
+    assert ("video", "cage_labeled.mp4") in found(tree)
+
+
+def test_a_folder_of_pictures_that_were_chosen_says_so(tmp_path: Path) -> None:
+    (tmp_path / "selection.json").write_text('{\n  "framesift": "0.1.0",')
+    (tmp_path / "contact-sheet.png").touch()
+    assert "but what framesift wrote" in find_sources([tmp_path])[1][0].reason
+
+
 def test_images_beside_a_video_are_not_a_source(tree: Path) -> None:
     assert ("images", "data") not in found(tree)
     (tree / "frames" / "it.mkv").touch()

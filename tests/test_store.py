@@ -1,6 +1,8 @@
 """The store: whole or not there, resumed where it was left, and never silently wrong."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -372,6 +374,49 @@ def test_a_store_can_be_read_while_it_is_written(clip: Path, tmp_path: Path) -> 
     fill(tmp_path / "store", clip)
     with Store(tmp_path / "store").writing(), open_index(tmp_path / "store") as opened:
         assert opened.reader(0).read("flags").shape == (60,)
+
+
+def test_what_is_in_a_store_is_used_while_another_writes_to_it(clip: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "store", clip)
+    (tmp_path / "empty.mp4").touch()
+    with Store(tmp_path / "store").writing():
+        with index([clip, tmp_path / "empty.mp4"], tmp_path / "store") as made:
+            assert (made.n_rows, made.stats["sources_reused"]) == (60, 1)
+            assert [item.reason for item in made.set_aside] == ["the file is empty"]
+        with pytest.raises(StoreBusyError):
+            index(clip, tmp_path / "store", step=2)
+        other = make_clip(tmp_path / "other.mp4", n=8)
+        with pytest.raises(StoreBusyError):
+            index([clip, other], tmp_path / "store")
+
+
+def test_a_store_that_is_read_only_is_used_but_not_added_to(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "store", clip)
+    before, opened = tree(tmp_path / "store"), os.open
+
+    def read_only(path: Any, flags: int, *args: Any) -> int:
+        if flags & os.O_RDWR:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return opened(path, flags, *args)
+
+    monkeypatch.setattr("framesift.locking.os.open", read_only)
+    assert fill(tmp_path / "store", clip)["sources_reused"] == 1
+    with pytest.raises(UsageError, match=r"writer\.lock cannot be written: Read-only file system"):
+        index(clip, tmp_path / "store", step=2)
+    assert tree(tmp_path / "store") == before
+
+
+def test_a_file_system_without_locks_is_named(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(UsageError, match=r"cannot lock files \(Function not implemented\): put the store"):
+        index(clip, tmp_path / "store")
 
 
 def test_a_store_of_another_version_is_left_alone(clip: Path, tmp_path: Path) -> None:

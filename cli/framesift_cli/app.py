@@ -29,7 +29,7 @@ _COMMANDS = {
 }
 """Module and name of each command or group of commands, in the order of ``--help``."""
 
-_HELP = {"help_option_names": ["-h", "--help"]}
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class _Commands(TyperGroup):

@@ -19,14 +19,14 @@ from .outliers import (
     thresholds,
 )
 from .progress import reporting
-from .showing import print_json, say
+from .showing import count, print_json, say
 
 if TYPE_CHECKING:
     from framesift.deeplabcut import Extracted
 
 dlc = typer.Typer(
     name="dlc",
-    help="DeepLabCut projects: create, add-videos, extract, outliers, split.",
+    help="Make DeepLabCut projects, and add frames to them.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
@@ -203,7 +203,10 @@ def outliers(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Add frames on which a model looks wrong to a project, with its labels of them."""
+    """Add frames on which a model looks wrong to a project.
+
+    With its labels of them, to be corrected.
+    """
     from framesift import deeplabcut
 
     judging: dict[str, Any] = {
@@ -252,7 +255,10 @@ def split(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """List which labelled pictures train and which test: framesift/splits.csv and .json in the project."""
+    """List which labelled pictures train and which test.
+
+    In framesift/splits.csv and .json in the project.
+    """
     from framesift import deeplabcut
 
     found = deeplabcut.split(config, fraction=fraction, n_shuffles=shuffles, by=by.value, seed=seed)
@@ -281,7 +287,7 @@ def _show(found: "Extracted", *, as_json: bool, quiet: bool) -> int:
             say(f"skipped: {item.uri}: {item.reason}")
         n = sum(map(len, found.pictures.values()))
         say(
-            f"{n} pictures of {len(found.pictures)} videos; look at framesift/*/contact-sheet.png in the project"
+            f"{count(n, 'picture')} of {count(len(found.pictures), 'video')}; look at framesift/*/contact-sheet.png in the project"
         )
     for item in found.set_aside:
         say(f"set aside: {item.uri}: {item.reason}")

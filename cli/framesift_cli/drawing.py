@@ -99,7 +99,10 @@ def label_video(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Make videos with the predictions drawn on: <predictions>_labeled.mp4."""
+    """Make videos with the predictions drawn on.
+
+    They are called <predictions>_labeled.mp4.
+    """
     import framesift
 
     pairs: Any = [text.split(",") for text in bone or ()] or skeleton
@@ -153,7 +156,10 @@ def plot_trajectories(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Plot where keypoints go, how likely they are and how they jump: plot-poses/<video>/*.png."""
+    """Plot where keypoints go and how likely they are.
+
+    And how they jump, and how often by how much: plot-poses/<video>/*.png.
+    """
     import framesift
 
     found = framesift.plot_trajectories(
@@ -198,7 +204,10 @@ def check_labels(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Draw labels on their pictures, to check them: labeled-data/<video>_labeled/*.png."""
+    """Draw labels on their pictures, to check them.
+
+    The pictures are labeled-data/<video>_labeled/*.png.
+    """
     import framesift
 
     pairs: Any = [text.split(",") for text in bone or ()] or (None if skeleton else False)

@@ -12,7 +12,10 @@ def import_zip(
     zips: Annotated[list[Path], typer.Argument(metavar="ZIP...", help="One for each video, of its name.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The project, or a folder to begin one in.")],
 ) -> int:
-    """Check zips of frames and put them into the labeled-data of a Lightning Pose project."""
+    """Put zips of frames into a Lightning Pose project.
+
+    They are checked, and go to its labeled-data.
+    """
     import framesift
     from framesift.errors import SourceError
 

@@ -47,7 +47,10 @@ def lists(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> int:
-    """List the chosen pictures for labelling tools, beside them."""
+    """List the chosen pictures for labelling tools.
+
+    The lists stand beside the pictures.
+    """
     import framesift
 
     written = []

@@ -1,6 +1,7 @@
 """Entry point: runs a command and turns what it raises into one sentence and an exit code."""
 
 import atexit
+import errno
 import gc
 import os
 import signal
@@ -64,9 +65,6 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except MemoryError:
-        _say("error: out of memory")
-        return 7
     except Exception as e:
         return _report(e)
 
@@ -88,6 +86,9 @@ def _run(arguments: list[str]) -> int:
 
 def _report(error: Exception) -> int:
     if hasattr(error, "format_message"):  # what Typer raises of its own
+        if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands without one
+            _say(error.format_message())
+            return 2
         _say(f"error: {' '.join(error.format_message().replace('Value error, ', '').split())}")
         return 2
     if "framesift" in sys.modules:
@@ -96,9 +97,26 @@ def _report(error: Exception) -> int:
         if isinstance(error, FramesiftError):
             _say(f"error: {error}")
             return error.exit_code
+    if lacking := _lacking(error):
+        _say(f"error: {lacking}")
+        return 7
     traceback.print_exception(error)
     _say(f"internal error: {error} (this is a bug in framesift; please report the lines above)")
     return 1
+
+
+def _lacking(error: BaseException | None) -> str:
+    """What the machine has too little of, where that is the reason for an error or what led to it; else nothing."""
+    while error is not None:
+        number, text = getattr(error, "errno", None), str(error)
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return f"the disk is full: {getattr(error, 'filename', None) or 'what is printed'} could not be written"
+        if isinstance(error, MemoryError) or number == errno.ENOMEM or "failed to map segment" in text:
+            return "out of memory"
+        if "can't start new thread" in text:
+            return "the system starts no more threads: give it more memory or processes, or --threads a lower number"
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _say(text: str) -> None:

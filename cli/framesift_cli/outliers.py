@@ -130,7 +130,10 @@ def outliers(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Choose frames on which a model's predictions look wrong, and write them as pictures."""
+    """Choose frames on which a model looks wrong.
+
+    Judged by its predictions, and written as pictures.
+    """
     import framesift
 
     judging: dict[str, Any] = {

@@ -35,7 +35,10 @@ def filter_predictions(
     ] = None,
     out: Out = None,
 ) -> int:
-    """Smooth predictions: writes <name>_filtered.h5 and .csv beside each file."""
+    """Smooth predictions.
+
+    Writes <name>_filtered.h5 and .csv beside each file.
+    """
     from framesift import predictions
 
     for path in files:
@@ -62,7 +65,10 @@ def skeleton(
     ] = None,
     out: Out = None,
 ) -> int:
-    """Lengths and orientations of bones: writes <name>_skeleton.h5 and .csv beside each file."""
+    """Measure lengths and orientations of bones.
+
+    Writes <name>_skeleton.h5 and .csv beside each file.
+    """
     from framesift import predictions
 
     pairs = [text.split(",") for text in bone or ()]

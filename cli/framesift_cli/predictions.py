@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from framesift.predictions import Fault, TaskPredictions
 
 predictions = typer.Typer(
-    name="predictions", help="Check predictions of models, and convert them.", no_args_is_help=True
+    name="predictions",
+    help="Check predictions of models, and convert them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 _SHOWN = 20
 """Faults that are shown without --json."""
@@ -39,7 +42,10 @@ def validate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Check a folder of LightlyOne's predictions: every file against its schema."""
+    """Check a folder of LightlyOne's predictions.
+
+    Every file is held against its schema.
+    """
     import framesift
 
     with reporting(quiet=quiet) as progress:
@@ -101,7 +107,10 @@ def convert(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Convert COCO's annotations or results to LightlyOne's predictions, or back."""
+    """Convert COCO to LightlyOne's predictions, or back.
+
+    From COCO's annotations or results.
+    """
     import framesift.predictions as library
     from framesift.errors import UsageError
 

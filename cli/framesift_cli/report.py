@@ -46,7 +46,10 @@ def report(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Write report.html and report.json: what was chosen, and how good it is."""
+    """Report what was chosen, and how good it is.
+
+    Writes report.html and report.json.
+    """
     import framesift
 
     with reporting(quiet=quiet) as progress:

@@ -18,7 +18,10 @@ def suggest(
     ],
     quiet: Quiet = False,
 ) -> int:
-    """Add chosen frames to the suggestions of a SLEAP project, but those that are labelled in it."""
+    """Suggest chosen frames in a SLEAP project.
+
+    Those that are labelled in it are left out.
+    """
     import framesift
 
     chosen = framesift.read_selection(selection)

@@ -82,7 +82,10 @@ def select_views(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Choose the same moments in all views of synchronous cameras."""
+    """Choose the same moments in all views.
+
+    The views are of synchronous cameras.
+    """
     import framesift
 
     with reporting(quiet=quiet) as progress:

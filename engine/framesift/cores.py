@@ -3,6 +3,7 @@
 import os
 
 from .errors import UsageError
+from .positions import whole
 
 
 def count_cores() -> int:
@@ -16,10 +17,10 @@ def count_threads(asked: int | None) -> int:
     Raises
     ------
     UsageError
-        Fewer than one was asked for.
+        Fewer than one was asked for, or no whole number.
     """
     if asked is None:
         return count_cores()
-    if asked < 1:
+    if whole("threads", asked) < 1:
         raise UsageError(f"threads must be at least 1, got {asked}")
     return asked

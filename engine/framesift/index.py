@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from .cores import count_threads
-from .errors import NothingUsableError, UsageError
+from .errors import NothingUsableError, StoreBusyError, UsageError
 from .ingest import process
 from .ingest.options import IndexOptions
-from .ingest.outcome import Outcome, progress_of
-from .positions import Position, check_order, parse_crop, parse_position
+from .ingest.outcome import Outcome, find_whole, progress_of
+from .positions import Position, check_order, parse_crop, parse_position, whole
 from .progress import Progress, ProgressCallback, silent
 from .remote.address import is_uri
 from .remote.content import RemoteObject, version_digest
@@ -70,8 +70,19 @@ class Index:
         return np.cumsum([0, *(record.n_rows for record in self.records)])
 
     def reader(self, source: int) -> "SourceReader":
-        """Arrays of one source: ``reader(0).read("thumbnails")``, ``.statistic("luminance")``."""
+        """Arrays of one source: ``reader(0).read("thumbnails")``, ``.statistic("luminance")``.
+
+        Raises
+        ------
+        UsageError
+            The index was closed, and its store with it.
+        """
         from .source_store import SourceReader
+
+        if not self.store.path.exists():
+            raise UsageError(
+                "the index is closed, and its temporary store deleted: use it before, or give index a store"
+            )
 
         return SourceReader(self.store, self.records[source])
 
@@ -163,8 +174,8 @@ def index(
         Decoder threads; all cores by default.
     isolate
         Decode in a process of its own, which a file may crash or hang: that file is then set aside and the rest
-        goes on. By default where there are several sources; the command line has one at hand, on Linux and more
-        than one core, and always uses it. Elsewhere it costs the start of a process.
+        goes on. By default where there are several sources, but not in a frozen program; the command line has one
+        at hand, on Linux and more than one core, and always uses it. Elsewhere it costs the start of a process.
     timeout_s
         With *isolate*: a source that makes no progress for so many seconds is set aside.
     stream
@@ -191,7 +202,8 @@ def index(
     NothingUsableError
         No input could be used; says why for each.
     StoreBusyError, ResourceError, IntegrityError
-        The store is being written by another process, the disk is full, the store is damaged.
+        The store is being written by another process and lacks some of *inputs*, the disk is full, the store is
+        damaged.
     """
     options = index_options(
         size=size, start=start, stop=stop, step=step, crop=crop, decode=decode, color=color
@@ -240,39 +252,27 @@ def make_index(
         is_copied = not stream and any(isinstance(s.path, RemoteObject) for s in sources)
         room = stack.enter_context(Scratch(scratch, scratch_bytes)) if is_copied or is_uri(store) else None
         opened, packed = _open(store, room, stack)
-        with opened.writing():
-            outcomes: Sequence[Outcome]
-            share = None if packed is None else _Share(packed, sources, options)
-            copies = room if is_copied else None
-            if _is_isolated(isolate, sources):
-                from .ingest.isolation import Isolation  # late, as one of the two is not wanted
-
-                isolation = Isolation(
-                    store=opened,
-                    options=options,
+        with ExitStack() as held:
+            try:
+                held.enter_context(opened.writing())
+            except (StoreBusyError, UsageError):  # nothing needs to be written where all is there
+                there = None if packed is not None else find_whole(opened, sources, options)
+                if there is None:
+                    raise
+                outcomes: Sequence[Outcome] = there
+            else:
+                outcomes, n_bytes = _fill(
+                    opened,
+                    packed,
+                    sources,
+                    options,
+                    isolate=isolate,
                     device=device,
                     threads=n_threads,
                     timeout_s=timeout_s,
-                    room=copies,
-                    on_end=_no_one if share is None else share.send,
+                    copies=room if is_copied else None,
+                    progress=progress,
                 )
-                outcomes = isolation.run(sources, progress)
-                n_bytes = isolation.n_bytes
-            else:
-                from .ingest.job import Context
-                from .ingest.running import prepare
-                from .machine import warming_up
-
-                context = Context(opened, options, _load_kernels(device), n_threads)
-                running = prepare(sources, context, copies)
-                if share is not None:
-                    for job in running.jobs:
-                        job.when_done.append(share.send)
-                with warming_up(context.kernels):
-                    running.run(lambda: _report(running, progress))
-                outcomes, n_bytes = running.jobs, running.n_bytes
-            if packed is not None:
-                packed.finish()
         made = Index(opened, [o.record for o in outcomes if o.record is not None])
         made.set_aside = set_aside + [
             SetAside(o.source.uri, o.reason) for o in outcomes if o.reason is not None
@@ -289,6 +289,53 @@ def make_index(
         made.stats["bytes_fetched"] = n_bytes
     made.elsewhere = {s.id: s for s in sources if s.remote is not None}
     return made
+
+
+def _fill(
+    opened: Store,
+    packed: "PackedStore | None",
+    sources: list[Source],
+    options: IndexOptions,
+    *,
+    isolate: bool | None,
+    device: str,
+    threads: int,
+    timeout_s: float,
+    copies: Scratch | None,
+    progress: ProgressCallback,
+) -> tuple[Sequence[Outcome], int]:
+    """Index *sources* into a store that is held for writing; also how many bytes were copied for that."""
+    share = None if packed is None else _Share(packed, sources, options)
+    if _is_isolated(isolate, sources):
+        from .ingest.isolation import Isolation  # late, as one of the two is not wanted
+
+        isolation = Isolation(
+            store=opened,
+            options=options,
+            device=device,
+            threads=threads,
+            timeout_s=timeout_s,
+            room=copies,
+            on_end=_no_one if share is None else share.send,
+        )
+        outcomes: Sequence[Outcome] = isolation.run(sources, progress)
+        n_bytes = isolation.n_bytes
+    else:
+        from .ingest.job import Context
+        from .ingest.running import prepare
+        from .machine import warming_up
+
+        context = Context(opened, options, _load_kernels(device), threads)
+        running = prepare(sources, context, copies)
+        if share is not None:
+            for job in running.jobs:
+                job.when_done.append(share.send)
+        with warming_up(context.kernels):
+            running.run(lambda: _report(running, progress))
+        outcomes, n_bytes = running.jobs, running.n_bytes
+    if packed is not None:
+        packed.finish()
+    return outcomes, n_bytes
 
 
 def open_index(store: PathLike) -> Index:
@@ -349,6 +396,7 @@ def index_options(*, size: int, step: int, decode: str, color: bool, **others: A
     UsageError
         One makes no sense.
     """
+    size, step = whole("size", size), whole("step", step)
     if not 8 <= size <= 512:
         raise UsageError(f"size must be from 8 to 512 pixels, got {size}")
     if step < 1:
@@ -371,8 +419,10 @@ def _load_kernels(device: str) -> "Kernels":
 
 
 def _is_isolated(isolate: bool | None, sources: list[Source]) -> bool:
-    """As was asked, else where there are several sources, or a process is there already."""
-    return len(sources) > 1 or process.is_ahead() if isolate is None else isolate
+    """As was asked, else where there are several sources and it can be done, or a process is there already."""
+    if isolate is not None:
+        return isolate
+    return process.is_ahead() or (len(sources) > 1 and process.can_begin())
 
 
 class _Share:

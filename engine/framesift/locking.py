@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from .errors import StoreBusyError
+from .errors import StoreBusyError, UsageError
 from .files import disk_errors
 
 
@@ -68,4 +68,8 @@ def _try_lock(handle: int) -> bool:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as e:
+        raise UsageError(
+            f"its file system cannot lock files ({e.strerror}): put the store, or the scratch space, on another"
+        ) from e
     return True

@@ -121,6 +121,10 @@ def extract(
     check_choice(n, method, min_gap, seed, order)
     check_limits(n, min_per_source, max_per_source, per_source=per_source)
     check_shares(prefer_sharp, hard)
+    if predictions is not None and config is None:
+        from .predictions.matching import check_places  # late: few have any
+
+        check_places(predictions)
     if exclude is not None:
         from .selection.excluded import (
             check_excluded,  # late: it brings PyAV, as all does that chooses and writes

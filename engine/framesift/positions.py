@@ -1,8 +1,9 @@
 """Places in a video as people write them: a fraction, a frame, seconds, a timecode."""
 
 import math
+import operator
 import re
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .errors import UsageError
 
@@ -26,6 +27,20 @@ class Position(NamedTuple):
         return f"{self.value:g}s" if self.unit == "seconds" else repr(float(self.value))
 
 
+def whole(name: str, value: Any) -> int:
+    """*value* as an int: NumPy's are taken too.
+
+    Raises
+    ------
+    UsageError
+        It is no whole number.
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise UsageError(f"{name} must be a whole number, got {value!r}") from None
+
+
 def parse_position(text: "str | int | float | Position", name: str) -> Position:
     """Read a position.
 
@@ -41,12 +56,14 @@ def parse_position(text: "str | int | float | Position", name: str) -> Position:
         return text
     if isinstance(text, bool):
         raise UsageError(f"{name} must be {_EXPECTED}, got {text!r}")
-    if isinstance(text, int):
-        position = Position("frame", text)
-    elif isinstance(text, float):
-        position = Position("fraction", text)
-    else:
+    if isinstance(text, str):
         position = _parse(text.strip(), name)
+    elif hasattr(text, "__index__"):  # NumPy's numbers too
+        position = Position("frame", int(text))
+    elif hasattr(text, "__float__"):
+        position = Position("fraction", float(text))
+    else:
+        raise UsageError(f"{name} must be {_EXPECTED}, got {text!r}")
     if not 0 <= position.value < math.inf or (position.unit == "fraction" and position.value > 1):
         raise UsageError(
             f"{name} must not be negative, nor a fraction above 1, got {text!r}; expected {_EXPECTED}"

@@ -23,7 +23,7 @@ class Progress(NamedTuple):
     done: int
     """Frames (pictures for the export, bytes for downloads and uploads, files of predictions) done so far."""
     total: int
-    """Frames known of so far; grows while sources are still being opened."""
+    """Frames there are; for the index a guess, by the sizes of the files, until all sources are open."""
     source: str = ""
     """Name of the source that it is about."""
     message: str = ""

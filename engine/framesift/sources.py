@@ -155,7 +155,7 @@ def _shown(item: Input) -> str:
 def _expand_file_object(file: IO[bytes]) -> list[Source]:
     path = local_path(file)
     if path is not None:
-        return _one(Path(path).absolute(), explicit=True)
+        return _one(_absolute(Path(path)), explicit=True)
     return [_remote_source(FileObject(file))]
 
 
@@ -186,23 +186,37 @@ def _expand(item: Input) -> list[Source]:
     except (OSError, ValueError):  # too long a name, an embedded null
         exists = False
     if exists:
-        return _one(path.absolute(), explicit=True)
+        return _one(_absolute(path), explicit=True)
     import glob  # late: most inputs are files
 
     if glob.has_magic(text):
         matches = sorted(glob.glob(text, recursive=True), key=natural_key)
-        found = [s for m in matches for s in _one(Path(m).absolute(), explicit=False)]
+        found = [s for m in matches for s in _one(_absolute(Path(m)), explicit=False)]
         if not found:
             raise SourceError("the pattern matches no video, zip or folder of images")
         return found
     raise SourceError("no such file or folder")
 
 
+def _absolute(path: Path) -> Path:
+    """*path* without ``..``, so that a file goes by one name from whatever folder it is given; links stay."""
+    if path.name == "..":
+        return Path(os.path.realpath(path))
+    if ".." in path.parts:
+        return Path(os.path.realpath(path.parent), path.name)
+    return path.absolute()
+
+
 def _one(path: Path, *, explicit: bool) -> list[Source]:
     if path.is_dir():
         found = _folder(path)
         if not found and explicit:
-            raise SourceError("the folder holds no video, no zip and no image")
+            but = (
+                " but what framesift wrote; name the folder of these"
+                if _is_ours(path / "selection.json")
+                else ""
+            )
+            raise SourceError(f"the folder holds no video, no zip and no image{but}")
         return found
     if not path.is_file():
         raise SourceError("neither a file nor a folder")
@@ -220,19 +234,62 @@ def _kind(path: Path) -> Literal["video", "zip"] | None:
 
 
 def _folder(top: Path) -> list[Source]:
-    """Sources below *top*. Images count where no video lies beside them: there they are its frames."""
+    """Sources below *top*. Images count where no video lies beside them: there they are its frames.
+
+    What was made of sources is none: stores, what an export wrote, a project's pictures, videos with predictions drawn
+    on.
+    """
     found: list[Source] = []
     for folder, folders, files in os.walk(top):
-        folders[:] = sorted(
-            (f for f in folders if not f.startswith(".") and not f.endswith(".zarr")), key=natural_key
-        )
         here = Path(folder)
-        paths = [here / f for f in sorted(files, key=natural_key) if not f.startswith(".")]
+        written = (
+            _EXPORTED if "selection.json" in files and _is_ours(here / "selection.json") else frozenset()
+        )
+        if not _PROJECTS.isdisjoint(files):
+            written |= _OF_PROJECTS
+        folders[:] = sorted(
+            (f for f in folders if not f.startswith(".") and not f.endswith(".zarr") and f not in written),
+            key=natural_key,
+        )
+        if "zarr.json" in files:
+            folders.clear()
+            continue
+        paths = [
+            here / f
+            for f in sorted(files, key=natural_key)
+            if not f.startswith(".") and f not in written and not _is_drawn_on(f, files)
+        ]
         media = [(p, kind) for p in paths if (kind := _kind(p))]
         found += [Source(kind=kind, path=p, name=p.stem) for p, kind in media]
         if not media and any(p.suffix.lower() in IMAGE_SUFFIXES for p in paths):
             found.append(Source(kind="images", path=here, name=here.name))
     return found
+
+
+_EXPORTED = frozenset(["frames", "labeled-data", "zips", "contact-sheet.png"])
+"""What `export.exporting.export` writes beside ``selection.json``, in any layout."""
+
+_PROJECTS = frozenset(["config.yaml", "project.yaml"])
+_OF_PROJECTS = frozenset(["labeled-data", "evaluation-results", "evaluation-results-pytorch"])
+"""What lies in projects of DeepLabCut and Lightning Pose beside their videos: pictures made of their frames."""
+
+
+def _is_ours(selection: Path) -> bool:
+    """An export wrote this file."""
+    try:
+        with selection.open("rb") as file:
+            return b'"framesift"' in file.read(64)
+    except OSError:
+        return False
+
+
+def _is_drawn_on(name: str, files: list[str]) -> bool:
+    """It is what `label_video`, or DeepLabCut, made of a video beside it: ``<video>…_labeled.mp4``."""
+    stem = os.path.splitext(name)[0]
+    return stem.endswith("_labeled") and any(
+        re.match(rf"{re.escape(os.path.splitext(f)[0])}(DLC|\W|_)", stem) and _kind(Path(f)) == "video"
+        for f in files
+    )
 
 
 def natural_key(text: "str | os.PathLike[str]") -> list[tuple[int, int, str]]:

@@ -84,6 +84,10 @@ class SourceRecord(NamedTuple):
         """Colour differences are kept beside the thumbnails, in the array ``chroma``."""
         return bool(self.options.get("color"))
 
+    def is_of(self, fingerprint: str, options: dict[str, Any]) -> bool:
+        """It is of this content and these options, so that it can be used again."""
+        return self.fingerprint == fingerprint and self.options == options
+
     @property
     def n_rows(self) -> int:
         """Frames in the index."""

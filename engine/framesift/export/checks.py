@@ -7,7 +7,7 @@ from pathlib import Path
 from ..cores import count_threads
 from ..errors import UsageError
 from ..files import disk_errors
-from ..positions import parse_crop
+from ..positions import parse_crop, whole
 from ..remote.address import is_uri
 from .deeplabcut import DEEPLABCUT
 from .images import IMAGES
@@ -37,7 +37,7 @@ def check_export(
         raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
     if image_format not in FORMATS:
         raise UsageError(f"image_format must be one of {', '.join(FORMATS)}, got {image_format!r}")
-    if context is not None and context < 0:
+    if context is not None and whole("context", context) < 0:
         raise UsageError(f"context must not be negative, got {context}")
     count_threads(threads)
     parse_crop(picture_crop)

@@ -40,6 +40,7 @@ from ..source_store import Flag
 from ..sources import Input, SetAside, Source, find_sources
 from ..video.segment import Segment
 from .checks import FORMATS, LAYOUTS, check_export
+from .images import IMAGES
 from .layout import Layout
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 _PNG_LEVEL = 3
 """Half the time of zlib's default for a few percent more bytes."""
 _JPEG_QUALITY = 95
+_OTHERS = " are not of this selection but of an earlier one; a new or empty out keeps them apart"
 
 
 def export(
@@ -271,7 +273,7 @@ class _Export:
         return [partial(self._group, selected, videos, None, missing, sink)] if missing else []
 
     def _set_aside(self, selected: SelectedSource, error: SourceError) -> None:
-        gone = SetAside(selected.uri, str(error))
+        gone = SetAside(selected.uri, str(error).removeprefix(f"{selected.uri} "))
         with self._lock:
             if gone not in self.selection.set_aside:  # as it is when this selection was exported before
                 self.selection.set_aside.append(gone)
@@ -341,9 +343,22 @@ class _Export:
             if written is not None:
                 chosen[folders[frame.source]].append(self.out / written)
         self.layout.finish(self.out, pictures, chosen)
+        self._note_others()
         self._sheet.write(self.out / "contact-sheet.png")
         measured = self._measured() if self.report else None
         write_report(self.out / "report.html", self.selection, self._sheet.tiles, measured)
+
+    def _note_others(self) -> None:
+        """Say that an earlier selection's pictures lie among these. Tools' layouts are there to be added to."""
+        if self.layout is not IMAGES or not self._written:
+            return
+        mine = {path.name for path in self._written.values()}
+        folder = (self.out / next(iter(self._written.values()))).parent
+        n_others = sum(path.name not in mine and path.name[0] != "." for path in folder.iterdir())
+        notes = [note for note in self.selection.notes if not note.endswith(_OTHERS)]
+        self.selection.notes[:] = notes + (
+            [f"{n_others} more pictures in {folder.name}{_OTHERS}"] if n_others else []
+        )
 
     def _measured(self) -> "Measured":
         from ..report.measuring import measure  # late: few ask for it

@@ -44,10 +44,14 @@ class IsolatedJob:
     reused: bool = False
     n_done: int = 0
     n_total: int = 0
+    n_bytes: int = field(init=False)
     begun: bool = False
     """The worker has touched it."""
     begun_before: bool = False
     """A worker that died has touched it."""
+
+    def __post_init__(self) -> None:
+        self.n_bytes = self.source.n_bytes
 
     @property
     def ended(self) -> bool:

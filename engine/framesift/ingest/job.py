@@ -52,6 +52,7 @@ class Job:
         self.n_done = 0
         """Frames done so far, for the progress bar."""
         self.n_total = 0
+        self.n_bytes = source.n_bytes
         self.n_steps = 0
         """Counts whatever shows that work goes on beside `n_done`."""
         self._lock = threading.Lock()
@@ -118,15 +119,14 @@ class Job:
             remote is not None
             and remote.version
             and found is not None
-            and found.fingerprint == version_digest(remote)
-            and found.options == self.context.options.to_json()
+            and found.is_of(version_digest(remote), self.context.options.to_json())
         )
 
     def _open_or_reuse(self) -> Iterable[Task]:
         check_readable(self.source)
         found = self.context.store.record(self.source.id)
         if found is not None:
-            if found.fingerprint == self.content.digest and found.options == self.context.options.to_json():
+            if found.is_of(self.content.digest, self.context.options.to_json()):
                 self.record, self.reused = found, True
                 self.n_done = self.n_total = found.n_rows
                 return []

@@ -217,7 +217,9 @@ class VideoPictures:
     ) -> Iterator[Decoder]:
         """A decoder: for a segment of a file the one that this thread has open, since opening an hour takes a while."""
         if segment is not None and threads == 1 and isinstance(self.source.path, Path):
-            yield self._decoders.get(self, self.source.path, shortcuts)
+            # Its own decoders are for nobody else: were they to know it, both would stay open until there is a
+            # collection of garbage.
+            yield self._decoders.get(None, self.source.path, shortcuts)
             return
         with open_video(self.source.path, threads=threads, shortcuts=shortcuts) as (container, stream):
             yield Decoder(container, stream)

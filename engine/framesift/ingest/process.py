@@ -13,7 +13,7 @@ import traceback
 from typing import IO, NoReturn, Protocol
 
 from ..cores import count_cores
-from ..errors import ResourceError
+from ..errors import ResourceError, UsageError
 
 _POLL_S = 0.001
 
@@ -40,10 +40,17 @@ def begin() -> Process:
     ------
     ResourceError
         The system starts none.
+    UsageError
+        There is no Python to start.
     """
     global _ahead
     ahead, _ahead = _ahead, None
     return ahead or _Spawned()
+
+
+def can_begin() -> bool:
+    """There is a Python to begin: a frozen program is none, and would begin itself again."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 def begin_ahead() -> None:
@@ -79,6 +86,10 @@ class _Spawned:
     def __init__(self) -> None:
         import subprocess  # late: with a process ahead it is not wanted
 
+        if not can_begin():
+            raise UsageError(
+                "isolate needs a Python interpreter, and this program is frozen without one: leave isolate out"
+            )
         self._expired = subprocess.TimeoutExpired
         command = [sys.executable, "-P", "-c", script()]
         try:

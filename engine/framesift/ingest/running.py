@@ -47,7 +47,8 @@ def prepare(sources: Iterable[Source], context: Context, room: Scratch | None = 
     """
     jobs = [_job(source, context) for source in sources]
     fetched = [j for j in biggest_first(jobs) if room and isinstance(j.source.path, RemoteObject)]
-    at_hand = [job.root() for job in biggest_first(jobs) if job not in fetched]
+    elsewhere = set(fetched)
+    at_hand = [job.root() for job in biggest_first(jobs) if job not in elsewhere]
     pool = context.pool = Pool(at_hand, context.threads, len(fetched))
     for job in jobs:
         if isinstance(job.source.remote, RemoteObject):

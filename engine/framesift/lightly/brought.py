@@ -150,7 +150,7 @@ def read_metadata(
     top = roots_of(made, brought.root, folder)[0]
     read = read_folder(folder, files=names(top))
     faults = [f"{Path(folder) / fault.file}\0{fault}" for fault in read.set_aside]
-    return found | read.columns, faults
+    return found | read.columns | read.by_path, faults
 
 
 def _of_names(pattern: str, names: Sequence[str]) -> dict[str, Column]:

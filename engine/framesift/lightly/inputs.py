@@ -141,7 +141,8 @@ class Data:
             if name in self.scores and not isinstance(self.scores[name], Mapping):
                 return np.asarray(self.scores[name])
         of = f" of task {task!r}" if task else ""
-        raise UsageError(f"{entry.where}: no score {score!r}{of} was given, there are {_names(self.scores)}")
+        known = inner if isinstance(inner, Mapping) else self.scores
+        raise UsageError(f"{entry.where}: no score {score!r}{of} was given, there are {_names(known)}")
 
     def _key(self, entry: Entry) -> Column:
         key = entry.input.key

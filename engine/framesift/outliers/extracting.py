@@ -18,6 +18,7 @@ from ..inspection import describe
 from ..machine import load_kernels
 from ..positions import Position, check_order, parse_position
 from ..predictions.labels import Labels
+from ..predictions.matching import check_places
 from ..progress import ProgressCallback, silent
 from ..selection.excluded import check_excluded
 from ..selection.gaps import parse_gap
@@ -25,7 +26,7 @@ from ..sources import Input, SetAside
 from ..times import resolve
 from .choosing import Outliers, outliers
 from .judging import Predictions, Video, make_judging
-from .scores import DEFAULT_METHODS, Scores
+from .scores import DEFAULT_METHODS, Scores, check_methods
 from .tables import summary, write_scores
 
 
@@ -70,6 +71,8 @@ def extract_outliers(
         out, layout=layout, context=context, image_format=image_format, picture_crop=None, threads=threads
     )
     exclude = check_excluded(exclude)
+    check_places(predictions)
+    check_methods(method, thresholds or {})
     with index(
         inputs, store, start=start, stop=stop, device=device, threads=threads, progress=progress
     ) as made:

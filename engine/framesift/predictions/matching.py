@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..errors import SourceError, UsageError
@@ -58,6 +58,23 @@ def find_predictions(
 def as_places(places: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
     """One place or several, as paths."""
     return [Path(p) for p in ([places] if isinstance(places, str | os.PathLike) else places)]
+
+
+def check_places(places: object) -> None:
+    """Refuse files and folders of predictions that are not there, before anything is decoded for them.
+
+    Poses themselves, by name of their video, are left to be checked later.
+
+    Raises
+    ------
+    UsageError
+        Names the first that is neither.
+    """
+    if places is None or isinstance(places, Mapping):
+        return
+    for place in as_places(places):  # type: ignore[arg-type]
+        if not place.exists():
+            raise UsageError(f"predictions: {place} is neither a file nor a folder of predictions")
 
 
 def find_one(video: Path, videos: list[Path], places: list[Path]) -> Path:

@@ -1,6 +1,8 @@
 """One picture of a whole selection."""
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +15,7 @@ _TILE = 240
 """Width and height at most of a picture on the sheet, in pixels."""
 _MARGIN, _LABEL, _HEADER = 8, 20, 34
 _MOST_TILES = 400
+_MOST_PIXELS = 40_000_000
 _PNG_LEVEL = 2
 """A third of the time of zlib's default for a few percent more bytes: everything else is done by then."""
 _INK, _PAPER, _FAINT = (32, 33, 36), (255, 255, 255), (112, 117, 122)
@@ -21,7 +24,8 @@ _INK, _PAPER, _FAINT = (32, 33, 36), (255, 255, 255), (112, 117, 122)
 class ContactSheet:
     """Collects small versions of the chosen frames' pictures and lays them out.
 
-    At most 400 of them, spread evenly over the selection: about 60 MB.
+    At most 400 of them, spread evenly over the selection: about 60 MB, and 180 MB for the sheet, whose worst case are
+    400 sources with one frame each.
     """
 
     def __init__(self, selection: Selection) -> None:
@@ -43,8 +47,9 @@ class ContactSheet:
     def write(self, path: Path) -> None:
         """Write the sheet: the chosen frames in order, each with its index and time, grouped by source."""
         shown = [f for f in self.frames if (f.source, f.index) in self.tiles]
-        rows = _rows(shown)
-        width = _MARGIN + _columns(len(shown)) * (_TILE + _MARGIN)
+        columns = _columns(Counter(f.source for f in shown))
+        rows = _rows(shown, columns)
+        width = _MARGIN + columns * (_TILE + _MARGIN)
         heights = [self._height(row) for row in rows]
         sheet = Image.new("RGB", (width, sum(heights) + _MARGIN), _PAPER)
         draw, y = ImageDraw.Draw(sheet), 0
@@ -68,8 +73,12 @@ class ContactSheet:
     ) -> None:
         if isinstance(row, int):
             n = sum(f.source == row for f in selection.frames)
-            draw.text((_MARGIN, y + 9), selection.sources[row].name, _INK, font=_font(17))
-            left = _MARGIN + draw.textlength(selection.sources[row].name, font=_font(17)) + 10
+            # A name may hold line breaks, and what is no character at all.
+            name = "".join(
+                c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in selection.sources[row].name
+            )
+            draw.text((_MARGIN, y + 9), name, _INK, font=_font(17))
+            left = _MARGIN + draw.textlength(name, font=_font(17)) + 10
             draw.text(
                 (left, y + 12), f"{n} of {selection.sources[row].n_frames} frames", _FAINT, font=_font(14)
             )
@@ -99,12 +108,21 @@ def _font(size: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
     return ImageFont.load_default(size)
 
 
-def _columns(n: int) -> int:
-    return max(2, min(8, math.ceil(math.sqrt(n * 1.3))))
+def _columns(n_shown: Mapping[int, int]) -> int:
+    """Of a sheet with so many frames of each source: eight at most, fewer where most of it would be empty."""
+    columns = max(2, min(8, math.ceil(math.sqrt(sum(n_shown.values()) * 1.3))))
+    while columns > 2 and _pixels(n_shown, columns) > _MOST_PIXELS:
+        columns -= 1
+    return columns
 
 
-def _rows(frames: list[SelectedFrame]) -> "list[list[SelectedFrame] | int]":
-    columns = _columns(len(frames))
+def _pixels(n_shown: Mapping[int, int], columns: int) -> int:
+    """Of a sheet with so many columns, at most."""
+    n_rows = sum(math.ceil(n / columns) for n in n_shown.values())
+    return (len(n_shown) * _HEADER + n_rows * (_TILE + _LABEL + _MARGIN)) * columns * (_TILE + _MARGIN)
+
+
+def _rows(frames: list[SelectedFrame], columns: int) -> "list[list[SelectedFrame] | int]":
     rows: list[list[SelectedFrame] | int] = []
     for source in sorted({f.source for f in frames}):
         here = [f for f in frames if f.source == source]

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..features.given import are_thumbnails
+from ..positions import whole
 from .gaps import AUTO, parse_gap
 
 METHODS = ("coverage", "kmeans", "coreset", "uniform", "random", "motion-kmeans", "chunk")
@@ -28,11 +29,11 @@ def check_choice(n: int, method: str, min_gap: str | int | None, seed: int, orde
     UsageError
         Says which.
     """
-    if n < 1:
+    if whole("n", n) < 1:
         raise UsageError(f"n must be at least 1, got {n}")
     if method not in METHODS:
         raise UsageError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if seed < 0:
+    if whole("seed", seed) < 0:
         raise UsageError(f"seed must not be negative, got {seed}")
     check_order(order)
     if min_gap != AUTO:
@@ -59,6 +60,7 @@ def check_limits(n: int, least: int, most: int | None, *, per_source: bool) -> L
     UsageError
         They make no sense together.
     """
+    least, most = whole("min_per_source", least), None if most is None else whole("max_per_source", most)
     if least < 0 or (most is not None and most < max(1, least)):
         raise UsageError(
             f"min_per_source must not be negative, nor above max_per_source, got {least} and {most}"

@@ -185,6 +185,8 @@ def select(
     everything = list(range(len(index.records)))
     groups = [[source] for source in everything] if per_source else [everything]
     selection = _empty(index, rules, per_source, excluded)
+    if exclude and not excluded:
+        selection.notes.append("exclude names no frame of these sources: nothing is excluded")
     if predictions is not None:
         _add_hard(
             selection, predictions, hard, rules, min_gap=min_gap, exclude=exclude, per_source=per_source

@@ -28,6 +28,12 @@ class Rules:
     foreground: bool
     prefer_sharp: float
 
+    def __post_init__(self) -> None:
+        """Numbers of NumPy's become Python's, as JSON wants them."""
+        for name in ("n", "seed", "order"):
+            object.__setattr__(self, name, int(getattr(self, name)))
+        object.__setattr__(self, "prefer_sharp", float(self.prefer_sharp))
+
 
 def how_many(candidates: Candidates, chooser: Chooser, rules: Rules, n_before: int) -> int:
     """How many frames are still to be chosen.
@@ -76,4 +82,10 @@ def _apart(rules: Rules) -> str:
 
 def _reasons(candidates: Candidates) -> str:
     why = ", ".join(f"{count} {reason}" for reason, count in candidates.dropped.items() if count)
-    return f"of {len(candidates)} in the index{': ' + why if why else ''}"
+    aside = candidates.index.set_aside
+    more = (
+        f"; of what was given, {len(aside)} could not be used: {aside[0].uri}: {aside[0].reason}"
+        if aside
+        else ""
+    )
+    return f"of {len(candidates)} in the index{': ' + why if why else ''}{more}"

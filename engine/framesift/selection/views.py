@@ -171,7 +171,7 @@ def select_views(
     moments = _gather(index, sessions, excluded, align)
     picks = _choose(index, moments, rules, excluded)
     options: dict[str, Any] = {
-        "n": n,
+        "n": rules.n,
         "views": list(views),
         "align": align,
         "min_gap": None if min_gap is None else str(min_gap),
@@ -180,9 +180,9 @@ def select_views(
         "min_per_session": limits.least,
         "max_per_session": limits.most,
         "foreground": foreground,
-        "prefer_sharp": prefer_sharp,
+        "prefer_sharp": rules.prefer_sharp,
     }
-    selection = new_selection(index, method, seed, options)
+    selection = new_selection(index, method, rules.seed, options)
     for view in range(len(views)):
         selection.frames += moments.frames(view, picks)
     selection.frames.sort(key=lambda frame: (frame.source, frame.index))

@@ -137,12 +137,12 @@ def load(function: Callable[..., Any], kinds: Kinds) -> Call:
         if kind not in (int, float) and not isinstance(kind, tuple):
             raise TypeError(f"{function.__name__} takes arrays, ints and floats, got {kind.__name__}")
     with _lock:
-        path = _path(function, kinds)
-        code = _read(path)
+        name = _name(function, kinds)
+        code = next(filter(None, (_read(folder / name) for folder in _folders())), None)
         if code is None:
             code = _compile(function, kinds)
             code = lay_out(code, _ENTRY) or code
-            _write(path, code)
+            _write(name, code)
         return Call(place(code) or _link(code), kinds)
 
 
@@ -265,14 +265,11 @@ def _entry(library: Any, target: Any, descriptor: Any, ir: Any) -> Any:
 # The cache -----------------------------------------------------------------------------------------------------
 
 
-def _path(function: Callable[..., Any], kinds: Kinds) -> Path | None:
-    """Where the object code is kept; None where nothing can be."""
-    folder = _folder()
-    if folder is None:
-        return None
+def _name(function: Callable[..., Any], kinds: Kinds) -> str:
+    """Of the file that the object code is kept in."""
     names = [f"{k[0]}{k[1]}" if isinstance(k, tuple) else k.__name__[0] for k in kinds]
     module = function.__module__.rpartition(".")[2]
-    return folder / f"{module}.{function.__name__}-{''.join(names)}-{_digest()}.o"
+    return f"{module}.{function.__name__}-{''.join(names)}-{_digest()}.o"
 
 
 @cache
@@ -307,42 +304,45 @@ def _processor() -> str:
 
 
 @cache
-def _folder() -> Path | None:
-    """The first of some folders that can be written to."""
-    home = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
-    for folder in (
-        *([Path(os.environ["NUMBA_CACHE_DIR"])] if os.environ.get("NUMBA_CACHE_DIR") else []),
+def _folders() -> tuple[Path, ...]:
+    """Where object code is looked for, in this order, and written: to the first that can be.
+
+    The package's own may be read-only and hold what was compiled when it was installed, as in a container's image.
+    """
+    home = (
+        os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    )
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    return (
+        *([Path(given)] if given else []),
         _PACKAGE / "cpu" / "__pycache__",
-        Path(home, "framesift") if home else Path("~/.cache/framesift").expanduser(),
-    ):
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK):
-                return folder
-    return None
+        *([Path(home, "framesift")] if not home.startswith("~") else []),  # a user may have no home
+    )
 
 
-def _read(path: Path | None) -> bytes | None:
+def _read(path: Path) -> bytes | None:
     """Object code, if it is there and whole."""
     try:
-        content = path.read_bytes() if path else b""
+        content = path.read_bytes()
     except OSError:
         return None
     digest, code = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     return code if code and blake2b(code).digest() == digest else None
 
 
-def _write(path: Path | None, code: bytes) -> None:
+def _write(name: str, code: bytes) -> None:
     """Keep object code, in one piece or not at all: other processes may read and write the same file."""
     import tempfile
 
-    if path is None:
-        return
-    with contextlib.suppress(OSError):
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(blake2b(code).digest() + code)
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
+    for folder in _folders():
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=name[:-2])
+            try:
+                with open(descriptor, "wb") as file:
+                    file.write(blake2b(code).digest() + code)
+                Path(temporary).replace(folder / name)
+            except OSError:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+            return

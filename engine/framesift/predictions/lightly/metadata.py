@@ -53,6 +53,8 @@ class Metadata:
     files: tuple[str, ...]
     columns: dict[str, npt.NDArray[Any]]
     """(n,) by name: what `lightly.select` takes as ``metadata``."""
+    by_path: dict[str, npt.NDArray[Any]]
+    """The same by their paths, ``"weather.temperature"``: what a selection configuration calls them as ``key``."""
     set_aside: tuple[Fault, ...]
     """Files and values that could not be used; the defaults stand in their places."""
 
@@ -99,7 +101,8 @@ def read_metadata(
         field.name: np.array(column, _TYPES[field.type][0])
         for field, column in zip(fields, values, strict=True)
     }
-    return Metadata(files=tuple(files), columns=columns, set_aside=tuple(reader.faults))
+    by_path = {".".join(field.path): columns[field.name] for field in fields}
+    return Metadata(files=tuple(files), columns=columns, by_path=by_path, set_aside=tuple(reader.faults))
 
 
 def _top(folder: Path) -> Path:
