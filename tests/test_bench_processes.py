@@ -126,7 +126,7 @@ def test_a_series_has_one_process_a_program(capsys: pytest.CaptureFixture[str]) 
         return lambda: 1 // (x - 2)
 
     programs = {x: {"framesift": work(x), "peer": work(x), "fails": fails(x), "no": None} for x in (1, 2, 3)}
-    found = workers.series(programs, 2)
+    found = dict(workers.series(programs, 2))
     assert {x: sorted(at) for x, at in found.items()} == {
         1: ["fails", "framesift", "peer"],
         2: ["framesift", "peer"],
