@@ -110,7 +110,9 @@ def _index(path: Path, mode: str) -> tuple[framesift.Index, Row]:
 def _ffmpeg(path: Path, size: str) -> list[Row]:
     if (peer := ffmpeg.decode(path, _threads())) is None:
         return []
-    runs = alternate({"ffmpeg": peer}, _REPEATS[size] if size == "full" else 1, warm_up=0)
+    little = ffmpeg.decode(clips.noisy(320, 180, 60), _threads())
+    repeats = _REPEATS[size] if size == "full" else 1
+    runs = alternate({"ffmpeg": peer}, repeats, little={"ffmpeg": little} if little else None)
     n = clips.count(path)
     return [{"program": "ffmpeg", **asdict(run), "frame_s": run.wall_s / n} for run in runs.get("ffmpeg", [])]
 
