@@ -14,7 +14,7 @@ from .workers import Given
 if TYPE_CHECKING:
     from .cases import Bench
 
-_ROWS = {"tiny": (1000, 16, 5), "small": (40_000, 128, 20), "full": (40_000, 128, 20)}
+_ROWS = {"tiny": (1000, 16, 5), "small": (30_000, 128, 20), "full": (40_000, 128, 20)}
 _PRODUCT = {"tiny": (1000, 16, 20), "small": (50_000, 128, 400), "full": (50_000, 128, 1000)}
 _CLASSES = 10
 _LITTLE = 2000

@@ -32,7 +32,7 @@ _TENTH = "first tenth of GOPs"
 _FRAMES = {"tiny": 120, "small": 600, "full": 1800}
 _REPEATS = {"tiny": 1, "small": 3, "full": 5}
 """Of what takes a tenth of the others' time; those once, but for ``full``."""
-_LONGER = {"tiny": 1, "small": 3, "full": 20}
+_LONGER = {"tiny": 1, "small": 2, "full": 20}
 """How often a real clip is repeated to be timed: as it is, opening a store is some of it."""
 
 Row = dict[str, Any]

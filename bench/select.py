@@ -74,7 +74,7 @@ def material(size: str) -> list[Path]:
     if size == "tiny":
         return [clips.static(320, 180, 120)]
     if size == "small":
-        made = [clips.static(640, 360, 500), clips.screen(1280, 720, 300), clips.noisy(1920, 1080, 150)]
+        made = [clips.static(480, 270, 500), clips.screen(1280, 720, 300), clips.noisy(1920, 1080, 150)]
         return [made[0], *clips.real()[:2], *made[1:]]
     made = [clips.static(640, 360, 6000), clips.screen(1280, 720, 1800), clips.noisy(1920, 1080, 1800)]
     return [made[0], *clips.real(), *made[1:]]
