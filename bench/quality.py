@@ -55,7 +55,9 @@ def measure(settings: Settings) -> list[Row]:
     Nothing is timed, so that every core has a clip.
     """
     measured = journal()
-    for _, found in together({path.name: partial(_clip, path, settings.size) for path in _material(settings.size)}):
+    for _, found in together(
+        {path.name: partial(_clip, path, settings.size) for path in _material(settings.size)}
+    ):
         measured += found
     return measured
 

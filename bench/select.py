@@ -132,7 +132,7 @@ def _deeplabcut(path: Path, out: Path, seed: int, algorithm: str) -> list[str] |
 
 _OURS_TOO: dict[str, Make] = {
     f"{OURS} {method}": partial(_framesift, method=method)
-    for method in ("coverage", "coreset", "uniform", "motion-kmeans")
+    for method in ("coverage", "coreset", "uniform", "random", "motion-kmeans")
     if method in METHODS
 }
 _PEERS: dict[str, Make] = {

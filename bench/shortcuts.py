@@ -78,17 +78,19 @@ def _decoded(
     path: Path, sides: tuple[int, ...], way: dict[str, str], n_frames: int, repeats: int
 ) -> tuple[dict[int, U8], float]:
     """Thumbnails of each side, full range, and processor seconds of decoding alone, the least of some times."""
-    seconds = []
-    for turn in range(repeats):
-        found: dict[int, list[U8]] = {side: [] for side in sides} if turn == 0 else {}
-        thumbnails, spent = found or thumbnails, 0.0
+    seconds: list[float] = []
+    thumbnails: dict[int, list[U8]] = {side: [] for side in sides}
+    for _ in range(repeats):
+        spent = 0.0
         with open_video(path, shortcuts=way) as (container, stream):
             frames = islice(container.decode(stream), n_frames)
             began = time.process_time()
             for frame in frames:
                 spent += time.process_time() - began
-                for side, made in found.items():
-                    made.append(_thumbnail(frame, make_view(stream.width, stream.height, 0, None, side).shape))
+                for side, made in thumbnails.items() if not seconds else ():
+                    made.append(
+                        _thumbnail(frame, make_view(stream.width, stream.height, 0, None, side).shape)
+                    )
                 began = time.process_time()
         seconds.append(spent)
     return {side: np.stack(made) for side, made in thumbnails.items()}, min(seconds)

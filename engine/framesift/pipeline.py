@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
-from .evenly import choose_evenly
+from .evenly import choose_at_random, choose_evenly
 from .export.exporting import LAYOUTS, check_export, export
 from .features.framewise import are_thumbnails, check_given
 from .index import Index, PathLike, index_options, make_index
-from .ingest.options import Even
+from .ingest.options import Drawn, Even
 from .positions import Position
 from .progress import ProgressCallback, silent
 from .selection.choice import check_choice, select
@@ -144,7 +144,7 @@ def extract(
         size=size, start=start, stop=stop, step=step, crop=crop, decode=decode, color=color
     )
 
-    def make(even: Even | None = None) -> Index:
+    def make(even: Even | Drawn | None = None) -> Index:
         return make_index(
             inputs,
             store,
@@ -200,10 +200,15 @@ def extract(
         )
 
     is_alone = per_source or _is_file(inputs)
-    is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
+    is_alone = is_alone and rules is None and decode == "exact"
     needs_all = store is not None or color or report or bool(exclude) or foreground or prefer_sharp
     needs_all = needs_all or predictions is not None or not are_thumbnails(vectors)
-    found = choose_evenly(make, choose, n) if is_even and not needs_all else None
+    found = None
+    if is_alone and not needs_all:
+        if method == "uniform":
+            found = choose_evenly(make, choose, n)
+        elif method == "random" and min_gap is None:
+            found = choose_at_random(make, choose, n, seed)
     made, selection = found or (make(), None)
     with made:
         if selection is None:
