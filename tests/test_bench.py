@@ -222,7 +222,7 @@ def test_cases_after_the_end_are_left_out_by_name(tmp_path: Path, monkeypatch: p
 
 
 def test_all_suites_together_end_in_time() -> None:
-    assert sum(suites.BUDGET_S.values()) + 45 <= suites.TOTAL_S <= 0.85 * 15 * 60  # 45: to make the clips
+    assert sum(suites.BUDGET_S.values()) + 45 <= suites.TOTAL_S <= 0.9 * 15 * 60  # 45: to make the clips
     names, spent = list(suites.BUDGET_S), 0.0
     for at, name in enumerate(names):  # each takes half as long again as it may
         spent += 1.5 * suites.budget_s(name, names[at:], suites.TOTAL_S - spent)
@@ -403,7 +403,7 @@ _KILLED = """
 import os, signal
 from bench import workers
 workers._LOOK_S = 0.1
-worker, other = workers._Worker([os.getpid]), workers._Worker([os.getpid])
+worker, other = (workers._Worker([workers._Judged(os.getpid)]) for _ in range(2))
 print(worker.ask("call") and worker.ask("answer"), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
