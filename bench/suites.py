@@ -49,7 +49,7 @@ _STRETCH = 1.5
 """Times its seconds that a suite may have, where others took less or it is run alone."""
 _GRACE = 2
 """A suite that has not ended after so many times its seconds is stopped; what it has measured is kept."""
-_ON_DEVICES = ("kernels", "scale", "quality")
+_ON_DEVICES = ("kernels", "scale", "select")
 """Suites of which ``--device`` changes anything."""
 
 
@@ -154,7 +154,7 @@ def without_device(name: str, device: str) -> str:
     """Why a suite does not run on *device*; empty where it does."""
     if device == "cpu" or name in _ON_DEVICES:
         return ""
-    why = "videos are decoded by the processor, and picks are the same"
+    why = "frames are decoded by the processor, and picks are the same"
     return f"suite {name} measures nothing that {device} changes: {why}. Left out."
 
 

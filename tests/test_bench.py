@@ -582,7 +582,7 @@ def test_suites_of_both_kinds_are_taken(tmp_path: Path, monkeypatch: pytest.Monk
     page = tmp_path / "report.html"
     made = results.result("memory", results.Settings(size="tiny"), measured, 1.0)
     report.write_page(page, {"memory": made})
-    assert "<th>shown</th>" in page.read_text()
+    assert '<th class="text">shown</th>' in page.read_text()
 
 
 def test_the_budgets_of_all_suites_are_a_quarter_of_an_hour() -> None:
@@ -590,7 +590,7 @@ def test_the_budgets_of_all_suites_are_a_quarter_of_an_hour() -> None:
 
 
 def test_what_does_not_run_on_a_device_is_said() -> None:
-    assert suites.without_device("kernels", "cuda") == ""
+    assert suites.without_device("kernels", "cuda") == suites.without_device("select", "cuda") == ""
     assert "decode" in suites.without_device("decode", "cuda")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import clips, launcher, ours, record, workers
+from bench import clips, launcher, ours, record, select, workers
 from bench.record import Run
 
 PROC = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are looked for in /proc")
@@ -121,6 +121,13 @@ def test_some_of_the_programs_are_warmed_up_on_little(monkeypatch: pytest.Monkey
     runs = record.alternate({"a": ["a"], "b": ["b"]}, 1, little={"b": ["little b"]})
     assert ran == ["little b", "a", "b"]
     assert {name: len(made) for name, made in runs.items()} == {"a": 1, "b": 1}
+
+
+def test_ours_runs_where_it_is_told_to(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    for name, device in (("framesift", "cuda"), ("framesift", "cpu"), ("DeepLabCut uniform", "cuda")):
+        command = select._command(lambda *_: ["program"], name, path, tmp_path, device)(0)
+        assert command == ["program", *["--device", "cuda"] * ((name, device) == ("framesift", "cuda"))]
 
 
 # Calls -------------------------------------------------------------------------------------------------------------
