@@ -272,6 +272,14 @@ def test_black_frames_and_copies_are_passed_over_as_if_all_were_decoded(
         assert drawn(path, n, tmp_path, seed=seed, store=Path(folder, "store")).indices() == expected
 
 
+def test_too_few_of_those_drawn_are_not_taken_for_all_there_are(tmp_path: Path) -> None:
+    shown = [*[5] * 120, 1, 2, 3, 4]
+    path = film(tmp_path / "film.mp4", shown)
+    order = np.random.Generator(np.random.Philox(0)).permutation(len(shown)).tolist()
+    found = drawn(path, 4, tmp_path, at_most=True)
+    assert found.indices() == naive.in_order(shown, order, 4)
+
+
 @given(st.integers(1, 40), st.integers(0, 9), st.integers(0, 9), st.integers(1, 60), st.integers(1, 4))
 def test_frames_drawn_are_the_first_of_an_order(
     n: int, more: int, start: int, length: int, step: int
