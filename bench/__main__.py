@@ -120,7 +120,7 @@ def _page(path: Path, found: dict[str, Result], runs: list[Result]) -> Path:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     note = compare.MEMORY_CHANGED if compare.is_memory_changed(runs) else ""
-    write_page(path, found, compare.history(runs), note)
+    write_page(path, found, compare.history(runs), compare.commits(runs), note)
     return path
 
 
@@ -183,7 +183,15 @@ def _history(given: list[str]) -> None:
     options = parser.parse_args(given)
     runs = [run for path in options.results for run in read(path)]
     over = compare.history(runs)
-    print(table([{"what": what, **dict(values)} for what, values in over.items()]))
+    commits = compare.commits(runs)
+    print(
+        table(
+            [
+                {"what": what, **{at: dict(values).get(at, "") for at in commits}}
+                for what, values in over.items()
+            ]
+        )
+    )
     if compare.is_memory_changed(runs):
         print(f"\n{compare.MEMORY_CHANGED}")
     print(_page(options.html, latest(runs), runs), file=sys.stderr)

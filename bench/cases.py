@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,10 +14,23 @@ from framesift_kernels import load
 from . import rooflines
 from .record import OURS, is_over, journal
 from .results import by, middle_of, spread_of
-from .workers import Given, Judge, Took, Work, apart, calls
+from .workers import Given, Judge, Took, Work, apart, series
 
 Row = dict[str, Any]
 ITERATIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One comparison."""
+
+    name: str
+    floor_s: float
+    """What the roofline allows."""
+    programs: Mapping[str, Work | None]
+    """``framesift`` is ours; None is not installed. One that returns `workers.Took` says itself what of its time counts."""
+    judge: Judge | None = None
+    """Turns what a program returned into figures, the same for all; asked once a program, in the program's process."""
 
 
 class Bench:
@@ -52,28 +66,32 @@ class Bench:
         programs: dict[str, Work | None],
         judge: Judge | None = None,
     ) -> None:
-        """Time the programs in turn, each in a process of its own; ``framesift`` is ours, None is not installed.
+        """Time the programs of a `Case` in turn, each in a process of its own."""
+        self.compare_all([Case(case, floor_s, programs, judge)])
 
-        *floor_s* is what the roofline allows. *judge* turns what a program returned into figures, the same for all;
-        it is asked once a program, in the program's process. A program that returns `workers.Took` says itself what of its time counts.
-        """
-        if is_over(case):
-            return
-        found = calls(
-            with_device_time(programs, self.device), self.repeats, enough_s=self.enough_s, judge=judge
+    def compare_all(self, cases: Sequence[Case]) -> None:
+        """The same for some cases, one after the other: each program has one process for all, and is imported once."""
+        found = series(
+            {case.name: with_device_time(case.programs, self.device) for case in cases},
+            self.repeats,
+            enough_s=self.enough_s,
+            judges={case.name: case.judge for case in cases},
+            is_left_out=is_over,
         )
-        for name, made in found.items():
-            for call in made:
-                row = {
-                    "case": case,
-                    "program": name,
-                    "wall_s": call.wall_s,
-                    "cpu_s": call.cpu_s,
-                    "extra_rss_bytes": call.extra_rss_bytes,
-                    **call.figures,
-                    **self._floor(floor_s),
-                }
-                self.measurements.append(row | (call.judged or {}))
+        floors = {case.name: self._floor(case.floor_s) for case in cases}
+        for name, programs in found:
+            for program, made in programs.items():
+                for call in made:
+                    row = {
+                        "case": name,
+                        "program": program,
+                        "wall_s": call.wall_s,
+                        "cpu_s": call.cpu_s,
+                        "extra_rss_bytes": call.extra_rss_bytes,
+                        **call.figures,
+                        **floors[name],
+                    }
+                    self.measurements.append(row | (call.judged or {}))
 
     def note(self, case: str, mine: float, peer: str, theirs: float, floor_s: float) -> None:
         """Write down seconds of ours and of a peer that were measured otherwise."""
@@ -182,19 +200,16 @@ def _row(case: str, own: list[Row], peer: str, theirs: list[Row]) -> Row:
     }
 
 
-def iteration(fit: Callable[[Any, Any, int], Any], x: Any, init: Any) -> Callable[[], Took]:
+def iteration(fit: Callable[[Any, Any, int], Any], x: Any, init: Any) -> Took:
     """Seconds an iteration: the longer fit less the shorter; and the centres of the longer.
 
     Where that drowns in what else the machine does, the longer fit over its iterations: an upper bound.
     """
 
-    def timed() -> Took:
-        took = []
-        for n in (1, 1 + ITERATIONS):
-            began = time.perf_counter()
-            centers = fit(x, init, n)
-            took.append(time.perf_counter() - began)
-        more = (took[1] - took[0]) / ITERATIONS
-        return Took(more if more > 0 else took[1] / (1 + ITERATIONS), np.asarray(centers))
-
-    return timed
+    took = []
+    for n in (1, 1 + ITERATIONS):
+        began = time.perf_counter()
+        centers = fit(x, init, n)
+        took.append(time.perf_counter() - began)
+    more = (took[1] - took[0]) / ITERATIONS
+    return Took(more if more > 0 else took[1] / (1 + ITERATIONS), np.asarray(centers))

@@ -9,6 +9,8 @@ from .results import Key, Result, geometric_mean, is_peer, kind, series, spread
 Row = dict[str, Any]
 _LEAST = {"time": 0.03, "memory": 0.02, "quality": 0.01, "size": 0.0}
 """Below this nothing is called a change, however small the spread of a few runs happens to be."""
+_LITTLE_BYTES = 4 << 20
+"""Memory below this is taken to be this: pages that malloc happens to keep are no change."""
 _UNKNOWN = 0.15
 """Noise of a time that was measured once."""
 _WORSE = {"time": "slower", "memory": "bigger", "size": "bigger", "quality": "worse"}
@@ -39,7 +41,7 @@ def _suite(suite: str, a: Result, b: Result) -> list[Row]:
             continue
         what = kind(name)
         drift, apart = machine_drift(before, after, name) if what == "time" else (1.0, 0.0)
-        ratio = median(others) / median(values) / drift
+        ratio = _ratio(what, values, others) / drift
         noise = _noise(what, values, others, apart)
         rows.append(
             {
@@ -54,6 +56,11 @@ def _suite(suite: str, a: Result, b: Result) -> list[Row]:
             }
         )
     return rows
+
+
+def _ratio(what: str, a: list[float], b: list[float]) -> float:
+    least = _LITTLE_BYTES if what == "memory" else 0
+    return max(median(b), least) / max(median(a), least)
 
 
 def _noise(what: str, a: list[float], b: list[float], apart: float) -> float:
@@ -75,13 +82,15 @@ def machine_drift(
     before: dict[Any, list[float]], after: dict[Any, list[float]], name: str = "wall_s"
 ) -> tuple[float, float]:
     """How much longer the peers took by one figure, and how far apart they are in that (standard deviation of the
-    logarithm)."""
+    logarithm; one alone does not tell)."""
     logs = [
         math.log(median(after[at]) / median(values))
         for at, values in before.items()
         if is_peer(at[0]) and at[1] == name and at in after and median(values) and median(after[at])
     ]
-    return (math.exp(median(logs)), pstdev(logs)) if logs else (1.0, 0.0)
+    if not logs:
+        return 1.0, 0.0
+    return math.exp(median(logs)), pstdev(logs) if len(logs) > 1 else _UNKNOWN
 
 
 def notes(a: dict[str, Result], b: dict[str, Result]) -> list[str]:
@@ -95,7 +104,7 @@ def notes(a: dict[str, Result], b: dict[str, Result]) -> list[str]:
             )
             continue
         said += [
-            f"{suite}: {name} {run.cut.lower()}"
+            f"{suite}: {name} {run.cut[:1].lower()}{run.cut[1:]}"
             for name, run in (("A", a[suite]), ("B", b[suite]))
             if run.cut
         ]
@@ -135,7 +144,7 @@ def history(runs: list[Result]) -> dict[str, list[tuple[str, float]]]:
     Of each commit the last run of a suite, of those with the settings of the very last one.
     """
     found: dict[str, list[tuple[str, float]]] = {}
-    ordered = sorted(runs, key=lambda run: (run.header["machine"].get("commit_time", ""), run.header["at"]))
+    ordered = sorted(runs, key=_when)
     for suite in dict.fromkeys(run.suite for run in ordered):
         mine = [run for run in ordered if run.suite == suite]
         mine = list({(run.commit, run.header["settings"]["size"]): run for run in mine}.values())
@@ -147,11 +156,20 @@ def history(runs: list[Result]) -> dict[str, list[tuple[str, float]]]:
     return found
 
 
+def commits(runs: list[Result]) -> list[str]:
+    """All of them, in the order of time."""
+    return list(dict.fromkeys(run.commit for run in sorted(runs, key=_when)))
+
+
+def _when(run: Result) -> tuple[str, str]:
+    return run.header["machine"].get("commit_time", ""), run.header["at"]
+
+
 def _against(base: dict[Any, list[float]], now: dict[Any, list[float]]) -> dict[str, float]:
     ratios: dict[str, list[float]] = {}
     for (key, name), values in base.items():
         if not is_peer(key) and (key, name) in now and median(values):
-            ratio = median(now[key, name]) / median(values)
+            ratio = _ratio(kind(name), values, now[key, name])
             drift = machine_drift(base, now, name)[0] if kind(name) == "time" else 1.0
             what = "processor time" if name == "cpu_s" else kind(name)
             ratios.setdefault(what, []).append(ratio / drift)

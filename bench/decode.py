@@ -17,7 +17,7 @@ _CODED = {"small": 200, "full": 600}
 _REPEATS = {"tiny": 1, "small": 3, "full": 7}
 _ENOUGH_S = {"tiny": 0.0, "small": 1.0, "full": inf}
 """Seconds of runs of a clip after which a program is run no more: of size small what takes long is run once."""
-_LONGER = {"tiny": 1, "small": 3, "full": 20}
+_LONGER = {"tiny": 1, "small": 2, "full": 20}
 """How often the first real clip is repeated, for a long one of real content."""
 _ALWAYS = ("framesift", "ffmpeg", "framesift fast", "framesift untouched")
 """Programs that are run on that too in size small; of the others the clip itself says what a frame takes."""

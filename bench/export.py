@@ -4,12 +4,14 @@ import os
 import re
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 import framesift
@@ -24,17 +26,20 @@ from .record import Run, alternate, middle
 _SIZES = {"tiny": (320, 180, 60), "small": (1920, 1080, 300), "full": (1920, 1080, 300)}
 _TIMES = {"tiny": 4, "small": 360, "full": 360}
 """The clip repeated so often: at 30 frames a second an hour, but for tiny."""
-_SHARE = {"tiny": 1, "small": 60, "full": 1}
+_SHARE = {"tiny": 1, "small": 120, "full": 1}
 """Of the hour, the part that the pass over it is measured on; its time is multiplied."""
 _REPEATS = {"tiny": 1, "small": 2, "full": 5}
 _ENOUGH_S = {"tiny": 0.0, "small": 3.0, "full": inf}
 """Seconds of runs after which a program is run no more."""
+_LITTLE = (320, 180, 60)
+"""Width, height and frames of the clip that programs are warmed up on."""
 _PICKS = 20
 _NEAR = 3.0
 """Mean difference in levels of two ways to turn one frame into RGB; two frames of the clip differ by more."""
 
 Row = dict[str, Any]
 
+_EXPORT = "framesift export"
 _OURS = """
 import atexit, sys
 from framesift.video.decode import Decoder
@@ -64,13 +69,16 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     long = clips.repeated(short, _TIMES[size])
     with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
         out = Path(folder)
-        little, picks = _selections(short, long, out, _TIMES[size])
+        picks = _select(short, long, out, _TIMES[size])
         passed = [pick // _SHARE[size] for pick in picks]
         commands = _commands(long, out, picks, passed, threads)
-        warm = _commands(short, out / "little", little, little, threads)
+        small = clips.noisy(*_LITTLE)
+        little = _select(small, small, out / "little", 1)
+        warm = _commands(small, out / "little", little, little, threads)
         runs = alternate(commands, _REPEATS[size], enough_s=_ENOUGH_S[size], little=warm)
         raw = [{"program": name, **asdict(r)} for name, found in runs.items() for r in found]
-        rows = [_row(name, found, out, picks, _SHARE[size]) for name, found in runs.items()]
+        right = _right(out, list(runs), picks)
+        rows = [_row(name, found, out, right, _SHARE[size]) for name, found in runs.items()]
     ours = rows[0]["seconds"]
     return raw, [{**row, "/ ours": row["seconds"] / ours} for row in rows]
 
@@ -80,7 +88,7 @@ def _commands(
 ) -> dict[str, list[str]]:
     """What writes *picks* into a folder each of *out*, and *passed* the one that decodes up to the last of them."""
     commands = {
-        "framesift export": [sys.executable, "-c", _OURS, str(out / "selection.json")],
+        _EXPORT: [sys.executable, "-c", _OURS, str(out / "selection.json")],
         "PyAV, seeking": pyav.seeking(path, picks),
         "OpenCV, seeking": opencv.seeking(path, picks),
         "PyAV, a pass": pyav.passing(path, passed),
@@ -95,14 +103,12 @@ def _commands(
     return whole
 
 
-def _selections(short: Path, long: Path, out: Path, times: int) -> tuple[list[int], list[int]]:
-    """Write two selections and return their indices: of frames of *short*, and of *long* with the hashes of those."""
+def _select(short: Path, long: Path, out: Path, times: int) -> list[int]:
+    """Write a selection and return its indices: of frames of *long*, which is *short* some times over."""
     with framesift.index(short) as index:
         selection = framesift.select(index, _PICKS, method="random", at_most=True)
         n = index.records[0].n_frames
-    (out / "little").mkdir()
-    write_json(out / "little" / "selection.json", selection.to_json())
-    little = selection.indices()
+    out.mkdir(exist_ok=True)
     (source,), _ = find_sources(long)
     pts = read_timeline(source.path).pts
     for at, frame in enumerate(selection.frames):
@@ -119,19 +125,30 @@ def _selections(short: Path, long: Path, out: Path, times: int) -> tuple[list[in
         fingerprint=content.digest,
     )
     write_json(out / "selection.json", selection.to_json())
-    return little, selection.indices()
+    return selection.indices()
 
 
-def _row(name: str, runs: list[Run], out: Path, picks: list[int], share: int) -> Row:
-    is_pass = name.endswith("a pass")
-    factor = share if is_pass else 1
+def _right(out: Path, ways: list[str], picks: list[int]) -> dict[str, int]:
+    """How many pictures of each way show what ours shows."""
+    pictures = {name: _pictures(out / name) for name in ways}
+
+    def are_alike(pick: int) -> list[str]:
+        paths = {name: found[pick] for name, found in pictures.items() if pick in found}
+        ours = _read(paths[_EXPORT])
+        return [name for name, path in paths.items() if name == _EXPORT or _alike(ours, _read(path))]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = [name for names in pool.map(are_alike, picks) for name in names]
+    return {name: found.count(name) for name in ways}
+
+
+def _row(name: str, runs: list[Run], out: Path, right: dict[str, int], share: int) -> Row:
+    factor = share if name.endswith("a pass") else 1
     decoded = (out / f"{name}.txt").read_text().strip()
-    ours, theirs = (_pictures(out / way) for way in ("framesift export", name))
-    right = sum(_alike(path, theirs[index]) for index, path in ours.items() if index in theirs)
     return {
         "way": name if factor == 1 else f"{name} (a {share}th of it, x {share})",
-        "frames": len(picks),
-        "right": right if factor == 1 else "",
+        "frames": right[_EXPORT],
+        "right": right[name] if factor == 1 else "",
         "decoded": int(decoded) * factor if decoded.isdecimal() else "",
         "seconds": middle(runs, "wall_s") * factor,
         "cpu s": middle(runs, "cpu_s") * factor,
@@ -144,6 +161,9 @@ def _pictures(folder: Path) -> dict[int, Path]:
     return {int(match[1]): path for match, path in named if match}
 
 
-def _alike(a: Path, b: Path) -> bool:
-    first, second = (np.asarray(Image.open(path).convert("RGB")).astype(np.int16) for path in (a, b))
-    return first.shape == second.shape and bool(np.abs(first - second).mean() < _NEAR)
+def _read(path: Path) -> npt.NDArray[np.int16]:
+    return np.asarray(Image.open(path).convert("RGB")).astype(np.int16)
+
+
+def _alike(a: npt.NDArray[np.int16], b: npt.NDArray[np.int16]) -> bool:
+    return a.shape == b.shape and bool(np.abs(a - b).mean() < _NEAR)

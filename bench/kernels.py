@@ -18,7 +18,7 @@ import framesift as fs
 from framesift.features.matrix import Matrix
 
 from . import metrics
-from .cases import Bench, rows
+from .cases import Bench, Case, rows
 from .inputs import kinds, vectors
 from .kernels_coverage import coverage_rows
 from .kernels_masks import mask_rows
@@ -58,21 +58,24 @@ def measure(settings: Settings) -> list[Row]:
 
 def _kcenter(bench: Bench, size: str, n: int, d: int, k: int) -> None:
     theirs = mundig.kcenter()
-    for kind in kinds(size):
+
+    def case(kind: str) -> Case:
         x = vectors(kind, n, d)
-        bench.compare(
+        return Case(
             f"k-center {n}x{d}, {k} picks, {kind}",
             k * x.nbytes / bench.bandwidth,
             {
-                "framesift": lambda x=x: fs.kcenter_greedy(x, k, device=bench.device)[0],
+                "framesift": lambda: fs.kcenter_greedy(x, k, device=bench.device)[0],
                 "framesift, rows on the device": bench.on_device(
                     lambda x: fs.kcenter_greedy(x, k, device=bench.device)[0], x
                 ),
                 "plain sweep": Given(plain.kcenter, (x, k), (x[:_LITTLE], k)),
                 "lightly-mundig": Given(theirs, (x, k), (x[:_LITTLE], k)) if theirs else None,
             },
-            lambda picks, x=x: {"picks": [int(at) for at in picks], "radius": metrics.radius(x, picks)},
+            lambda picks: {"picks": [int(at) for at in picks], "radius": metrics.radius(x, picks)},
         )
+
+    bench.compare_all([case(kind) for kind in kinds(size)])
 
 
 def _kcenter_in_blocks(bench: Bench, size: str, n: int, d: int, k: int) -> None:

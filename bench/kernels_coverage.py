@@ -6,6 +6,7 @@ import numpy as np
 
 import framesift as fs
 
+from .cases import Case
 from .inputs import kinds
 from .peers import medoids
 from .workers import Given
@@ -20,27 +21,31 @@ _ORDER = 4
 def coverage_rows(bench: "Bench", size: str, vectors: Any) -> None:
     """Coverage of order 4 with swaps; both are judged by the sum that they leave."""
     n, d, k = _COVER[size]
-    for kind in kinds(size):
+    floor_s = 2 * n * n * d / bench.flops
+
+    def whole(kind: str) -> Case:
         x = vectors(kind, n, d)
-        bench.compare(
+        return Case(
             f"coverage {n}x{d}, {k} picks with swaps, {kind}",
-            2 * n * n * d / bench.flops,
+            floor_s,
             {
-                "framesift": lambda x=x: fs.coverage(x, k, order=_ORDER, device=bench.device)[0],
+                "framesift": lambda: fs.coverage(x, k, order=_ORDER, device=bench.device)[0],
                 "plain NumPy": Given(medoids.coverage, (x, k, _ORDER), (x[: 2 * k], k, _ORDER)),
             },
-            lambda picks, x=x: {"sum_left": _left(x, picks)},
+            lambda picks: {"sum_left": _left(x, picks)},
         )
+
     x = vectors("clustered", n, d)
-    bench.compare(
+    first = Case(
         f"coverage {n}x{d}, the costs of all pairs and the first pick",
-        2 * n * n * d / bench.flops,
+        floor_s,
         {
-            "framesift": lambda: fs.coverage(x, 1, order=_ORDER, max_swaps=0)[0],
+            "framesift": lambda: fs.coverage(x, 1, order=_ORDER, max_swaps=0, device=bench.device)[0],
             "plain NumPy": lambda: medoids.coverage(x, 1, _ORDER, rounds=0),
         },
         lambda picks: {"sum_left": _left(x, picks)},
     )
+    bench.compare_all([*map(whole, kinds(size)), first])
 
 
 def _left(x: Any, picks: Any) -> float:

@@ -12,16 +12,17 @@ from framesift.selection import kmeans as our_kmeans
 from framesift_kernels import load
 
 from . import metrics
+from .cases import Case
 from .inputs import kinds, vectors
 from .peers import clustering
 from .workers import Given, Took, apart
 
 if TYPE_CHECKING:
-    from .kernels import Bench
+    from .cases import Bench
 
 _SIZES = {"tiny": (3000, 16, 40), "small": (200_000, 128, 100), "full": (200_000, 128, 100)}
-_ITERATIONS = 25
-"""Of a run: faiss's own number."""
+_ITERATIONS = {"tiny": 2, "small": 10, "full": 25}
+"""Of a run; 25 is faiss's own number."""
 _LITTLE = 5000
 """Rows on which all are warmed up."""
 _BATCH = 1024
@@ -30,8 +31,7 @@ _BATCH = 1024
 def means_rows(bench: "Bench", size: str) -> None:
     """All of them."""
     n, d, k = _SIZES[size]
-    for kind in kinds(size):
-        _lloyd(bench, kind, n, d, k)
+    bench.compare_all([_lloyd(bench, kind, n, d, k, _ITERATIONS[size]) for kind in kinds(size)])
     _mini_batches(bench, n, d, k)
     for kind in kinds(size) if size != "small" else kinds(size)[1:]:
         _nested(bench, kind, n, d, k)
@@ -41,7 +41,7 @@ def _start(x: Any, k: int) -> Any:
     return x[np.random.default_rng(2).choice(len(x), k, replace=False)].copy()
 
 
-def _lloyd(bench: "Bench", kind: str, n: int, d: int, k: int) -> None:
+def _lloyd(bench: "Bench", kind: str, n: int, d: int, k: int, iterations: int) -> Case:
     """A whole run from given centres, checks and the last assignment included, divided by its iterations.
 
     Set OPENBLAS_CORETYPE for peers at their best, where their BLAS does not know the processor; each says what its
@@ -58,11 +58,11 @@ def _lloyd(bench: "Bench", kind: str, n: int, d: int, k: int) -> None:
         "scikit-learn elkan": clustering.scikit_learn("elkan"),
         f"faiss ({clustering.blas('faiss')})": faiss,
     }
-    bench.compare(
-        f"k-means iteration {n}x{d}, k={k}, {kind}",
+    return Case(
+        f"k-means iteration, of {iterations}, {n}x{d}, k={k}, {kind}",
         2 * n * d * k / bench.flops,
         {
-            name: Given(_run(fit), (x, init, _ITERATIONS), (x[:_LITTLE], init, 2)) if fit else None
+            name: Given(_run(fit), (x, init, iterations), (x[:_LITTLE], init, 2)) if fit else None
             for name, fit in fits.items()
         },
         lambda centers: {"inertia": metrics.inertia(x, centers)},
@@ -92,7 +92,7 @@ def _mini_batches(bench: "Bench", n: int, d: int, k: int) -> None:
             centers = our_kmeans._step(x[start : start + rows], centers, kernels, labels, sqdist)
         return Took((time.perf_counter() - began) / (n // rows), centers)
 
-    def theirs() -> Took:
+    def theirs(x: Any) -> Took:
         began = time.perf_counter()
         fitted = clustering.mini_batch(x, init, rows, 1)
         return Took((time.perf_counter() - began) / fitted.n_steps_, fitted.cluster_centers_)
@@ -100,7 +100,7 @@ def _mini_batches(bench: "Bench", n: int, d: int, k: int) -> None:
     bench.compare(
         f"k-means mini-batch {rows}x{d}, k={k}",
         2 * rows * d * k / bench.flops,
-        {"framesift": ours, "MiniBatchKMeans": theirs},
+        {"framesift": ours, "MiniBatchKMeans": Given(theirs, (x,), (x[:_LITTLE],))},
         lambda centers: {"inertia": metrics.inertia(x, centers)},
     )
 

@@ -7,14 +7,15 @@ import numpy as np
 
 import framesift as fs
 
+from .cases import Case
 from .peers import mundig, neighbours
 from .workers import Given
 
 if TYPE_CHECKING:
     from .cases import Bench
 
-_ROWS = {"tiny": (1000, 16, 5), "small": (40_000, 128, 20), "full": (40_000, 128, 20)}
-_PRODUCT = {"tiny": (1000, 16, 20), "small": (50_000, 128, 1000), "full": (50_000, 128, 1000)}
+_ROWS = {"tiny": (1000, 16, 5), "small": (30_000, 128, 20), "full": (40_000, 128, 20)}
+_PRODUCT = {"tiny": (1000, 16, 20), "small": (50_000, 128, 400), "full": (50_000, 128, 1000)}
 _CLASSES = 10
 _LITTLE = 2000
 """Rows on which what takes long is warmed up."""
@@ -75,14 +76,15 @@ def _product(bench: "Bench", size: str, n: int, d: int, k: int, vectors: Any) ->
     cases = [("uniform", "a class each", labels), ("uniform", "shares of classes", shares)]
     if size == "full":
         cases.append(("drift", "a class each", labels))
-    for kind, what, classes in cases:
+
+    def case(kind: str, what: str, classes: Any) -> Case:
         x = vectors(kind, n, d)
         objectives = [fs.Diversity(x=x), fs.Weights(values=weights), fs.Balance(rows=classes, target=target)]
-        bench.compare(
+        return Case(
             f"product of diversity, weights, balance {n}x{d}, {k} picks, {kind}, {what}",
             k * x.nbytes / bench.bandwidth,
             {
-                "framesift": lambda given=objectives: fs.product_greedy(given, k, device=bench.device),
+                "framesift": lambda: fs.product_greedy(objectives, k, device=bench.device),
                 "lightly-mundig": Given(
                     theirs,
                     (x, weights, classes, target, k),
@@ -92,3 +94,5 @@ def _product(bench: "Bench", size: str, n: int, d: int, k: int, vectors: Any) ->
                 else None,
             },
         )
+
+    bench.compare_all([case(*given) for given in cases])

@@ -11,7 +11,7 @@ from .results import Settings, by
 
 _SIZES = {"tiny": (320, 180, 60), "small": (1920, 1080, 1800), "full": (1920, 1080, 1800)}
 """Width, height, and frames: at 30 a second a minute, but for tiny."""
-_TIMES = {"tiny": (1, 4), "small": (1, 6), "full": (1, 60)}
+_TIMES = {"tiny": (1, 4), "small": (1, 4), "full": (1, 60)}
 
 Row = dict[str, Any]
 

@@ -36,10 +36,16 @@ def distance_to_nearest(features: F32, picks: npt.ArrayLike) -> F32:
 
 def k_center(features: F32, n: int) -> I64:
     """Greedy k-center in plain NumPy: the row nearest the mean, then always the row farthest from those chosen."""
-    chosen = [int(np.square(features - features.mean(axis=0)).sum(axis=1).argmin())]
-    nearest = np.full(len(features), np.inf, np.float32)
-    while len(chosen) < min(n, len(features)):
-        nearest = np.minimum(nearest, np.square(features - features[chosen[-1]]).sum(axis=1))
+    rows = features.astype(np.float64)
+    norms = np.einsum("ij,ij->i", rows, rows)
+
+    def squares(center: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return norms + center @ center - 2 * (rows @ center)
+
+    chosen = [int(squares(rows.mean(axis=0)).argmin())]
+    nearest = np.full(len(rows), np.inf)
+    while len(chosen) < min(n, len(rows)):
+        nearest = np.minimum(nearest, squares(rows[chosen[-1]]))
         chosen.append(int(nearest.argmax()))
     return np.array(chosen, np.int64)
 

@@ -32,7 +32,7 @@ _TENTH = "first tenth of GOPs"
 _FRAMES = {"tiny": 120, "small": 600, "full": 1800}
 _REPEATS = {"tiny": 1, "small": 3, "full": 5}
 """Of what takes a tenth of the others' time; those once, but for ``full``."""
-_LONGER = {"tiny": 1, "small": 3, "full": 20}
+_LONGER = {"tiny": 1, "small": 2, "full": 20}
 """How often a real clip is repeated to be timed: as it is, opening a store is some of it."""
 
 Row = dict[str, Any]
@@ -110,7 +110,9 @@ def _index(path: Path, mode: str) -> tuple[framesift.Index, Row]:
 def _ffmpeg(path: Path, size: str) -> list[Row]:
     if (peer := ffmpeg.decode(path, _threads())) is None:
         return []
-    runs = alternate({"ffmpeg": peer}, _REPEATS[size] if size == "full" else 1, warm_up=0)
+    little = ffmpeg.decode(clips.noisy(320, 180, 60), _threads())
+    repeats = _REPEATS[size] if size == "full" else 1
+    runs = alternate({"ffmpeg": peer}, repeats, little={"ffmpeg": little} if little else None)
     n = clips.count(path)
     return [{"program": "ffmpeg", **asdict(run), "frame_s": run.wall_s / n} for run in runs.get("ffmpeg", [])]
 

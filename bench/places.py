@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import framesift
 
 from . import clips
+from .workers import together
 
 Row = dict[str, Any]
 Places = npt.NDArray[Any]
@@ -30,13 +32,15 @@ def run(size: str) -> tuple[list[Row], list[Row]]:
     and the largest distance, in pixels of the video, of a frame's animals (the middle of each, the mean over them) to
     where the chosen frame that shows them most alike has them. Methods that draw at random are the mean of some seeds.
     """
-    measured: list[Row] = []
-    for video, places in _material(size):
-        with framesift.index(video) as index:
-            for n in _PICKS[size]:
-                measured += [_judge(index, places, n, way, _SEEDS[size]) for way in _WAYS]
+    works = {video.name: partial(_clip, video, places, size) for video, places in _material(size)}
+    measured: list[Row] = [row for _, found in together(works) for row in found]
     rows = [{**row, "mean": np.mean(row["mean"]), "radius": np.mean(row["radius"])} for row in measured]
     return measured, rows
+
+
+def _clip(video: Path, places: Places, size: str) -> list[Row]:
+    with framesift.index(video) as index:
+        return [_judge(index, places, n, way, _SEEDS[size]) for n in _PICKS[size] for way in _WAYS]
 
 
 def _material(size: str) -> list[tuple[Path, Places]]:

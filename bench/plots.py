@@ -11,6 +11,8 @@ _CHAR = 6.6
 """Width of a character of the labels, in pixels, about."""
 _SERIES = 8
 _FEW = 6
+_MANY_DECADES = 1000
+"""Ratio of the ends of a scale from which on it has a tick a decade."""
 
 Point = tuple[float, float]
 
@@ -39,7 +41,7 @@ class Scale:
         if not self.log:
             return _round_steps(self.low, self.high)
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        factors = (1, 2, 5) if len(decades) <= 3 else (1,)
+        factors = (1, 2, 5) if self.high / self.low < _MANY_DECADES else (1,)
         step = max(1, len(decades) // 7)
         found = [factor * 10.0**decade for decade in decades[::step] for factor in factors]
         return [value for value in found if self.low * 0.999 <= value <= self.high * 1.001]
@@ -88,7 +90,7 @@ def dots(rows: Mapping[str, Sequence[tuple[str, float]]], caption: str) -> str:
     parts.append(_line(one, 0, one, len(rows) * _LINE + 8, "one"))
     for number, (label, points) in enumerate(rows.items()):
         y = number * _LINE + 15
-        parts.append(_text(left - 10, y + 4, label, "end"))
+        parts.append(_text(left - 10, y + 4, _within(label, left), "end"))
         for name, value in points:
             side = "ahead" if value >= 1 else "behind"
             parts.append(_dot(x(value), y, side, f"{name}: {short(value)}x"))
@@ -106,7 +108,7 @@ def marks(rows: Mapping[str, Mapping[str, float]], caption: str) -> str:
     parts = [_axis_x(x, bottom, caption)]
     for number, (label, row) in enumerate(rows.items()):
         y = number * _LINE + 15
-        parts.append(_text(x.start - 10, y + 4, label, "end"))
+        parts.append(_text(x.start - 10, y + 4, _within(label, x.start), "end"))
         parts.append(_line(x(min(row.values())), y, x(max(row.values())), y, "grid"))
         for name, value in row.items():
             css = f"s{names.index(name) % _SERIES}"
@@ -124,7 +126,7 @@ def bars(columns: Mapping[str, Mapping[str, float]], *, ours: str, mark: float |
     left = _label_width(names)
     wide = (WIDTH - left) / len(columns)
     parts = [
-        _text(left - 10, number * _LINE + 38, name, "end", "strong" if name == ours else "")
+        _text(left - 10, number * _LINE + 38, _within(name, left), "end", "strong" if name == ours else "")
         for number, name in enumerate(names)
     ]
     for at, (title, column) in enumerate(columns.items()):
@@ -213,6 +215,12 @@ def _axis_x(x: Scale, bottom: float, caption: str, suffix: str = "") -> str:
 
 def _label_width(names: Sequence[str] | Mapping[str, object]) -> float:
     return min(max(len(name) for name in names) * _CHAR + 18, WIDTH / 2)
+
+
+def _within(label: str, width: float) -> str:
+    """A label without its middle, where it is wider than what `_label_width` gives it."""
+    n = int((width - 18) / _CHAR)
+    return label if len(label) <= n else f"{label[: n // 2]}…{label[len(label) - (n - n // 2 - 1) :]}"
 
 
 def _dot(x: float, y: float, css: str, title: str) -> str:

@@ -20,7 +20,7 @@ from framesift.predictions import (
 from .peers.lightly_document import convert_to_predictions
 
 _REPEATS = {"tiny": 1, "small": 2, "full": 5}
-_FILES = {"tiny": 200, "small": 8_000, "full": 200_000}
+_FILES = {"tiny": 200, "small": 4_000, "full": 200_000}
 _SHAPE = {"tiny": (1, 4, 54, 96), "small": (8, 20, 540, 960), "full": (8, 20, 1080, 1920)}
 _BOXES = 5
 

@@ -1,14 +1,14 @@
 """``bench-report.html``: one self-contained page that tells where framesift is ahead, where it is not, and by how much."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from . import plots, scale, suites
 from .record import OURS
 from .results import Result, by, middle_of
-from .tables import cell, columns, parts
+from .tables import cell, columns, is_text, parts
 
 Row = dict[str, Any]
 
@@ -33,7 +33,7 @@ line.mean { stroke: var(--ink); stroke-width: 2 }
 .wide, figure { overflow-x: auto } figure > svg { min-width: 40rem } .cut { color: var(--behind) }
 table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums }
 td, th { border-bottom: 1px solid var(--grid); padding: .2rem .7rem .2rem 0; text-align: right; white-space: nowrap }
-td:first-child, th:first-child { text-align: left } th { color: var(--dim); font-weight: 500 }
+td:first-child, th:first-child, .text { text-align: left } th { color: var(--dim); font-weight: 500 }
 figure { margin: 1rem 0 } summary { cursor: pointer; color: var(--dim); font-size: .85rem; margin: .5rem 0 }
 """ + "".join(
     f".s{n} {{ fill: var(--s{n}) }} .curve.s{n} {{ fill: none; stroke: var(--s{n}) }} " for n in range(8)
@@ -44,13 +44,14 @@ def write_page(
     path: Path,
     found: dict[str, Result],
     history: dict[str, list[tuple[str, float]]] | None = None,
+    commits: Sequence[str] = (),
     note: str = "",
 ) -> None:
-    """Write the page: where it stands, then plots and table of each suite, then how it went over commits, with a *note*."""
+    """Write the page: where it stands, then plots and table of each suite, then how it went over *commits*, with a *note*."""
     parts = [_head(found), _METHOD, _standing(found)]
     parts += [_section(run) for run in found.values()]
     if history and any(len(line) > 1 for line in history.values()):
-        parts.append(_history(history, note))
+        parts.append(_history(history, commits, note))
     body = "\n".join(parts)
     path.write_text(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -59,6 +60,8 @@ def write_page(
     )
 
 
+LIKE = {"DeepLabCut uniform": f"{OURS} random"}
+"""Peers that do what not our default does, but another way of ours: DeepLabCut's "uniform" draws at random."""
 _METHOD = """<details><summary>how it is measured</summary><ul>
 <li>Programs are whole, fresh processes: start-up, reading and writing are in their time. Kernels are calls in a process for
 each program. Ours and the peers take turns, after a round that does not count.</li>
@@ -83,12 +86,11 @@ def comparisons(found: dict[str, Result], figure: str = "wall_s") -> list[tuple[
             if value > 0:
                 cases.setdefault(case, {})[program] = value
         for case, programs in cases.items():
-            if OURS in programs:
-                ratios += [
-                    (suite, peer, case, theirs / programs[OURS])
-                    for peer, theirs in programs.items()
-                    if not peer.startswith(OURS)
-                ]
+            for peer, theirs in programs.items():
+                like = LIKE.get(peer, OURS)
+                if not peer.startswith(OURS) and like in programs:
+                    ours = f" (ours: {like.removeprefix(OURS).strip()})" if like != OURS else ""
+                    ratios.append((suite, f"{peer}{ours}", case, theirs / programs[like]))
     return ratios
 
 
@@ -171,9 +173,12 @@ def _code(text: str) -> str:
 
 def _table(rows: list[Row]) -> str:
     names = columns(rows)
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    css = {name: ' class="text"' if is_text(row.get(name) for row in rows) else "" for name in names}
+    head = "".join(f"<th{css[name]}>{html.escape(name)}</th>" for name in names)
     lines = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell(row.get(name, '')))}</td>" for name in names) + "</tr>"
+        "<tr>"
+        + "".join(f"<td{css[name]}>{html.escape(cell(row.get(name, '')))}</td>" for name in names)
+        + "</tr>"
         for row in rows
     )
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
@@ -260,8 +265,9 @@ def _memory(measurements: list[Row]) -> str:
     return plots.bars({"peak memory, MB": peaks}, ours="") if peaks else ""
 
 
-def _history(history: dict[str, list[tuple[str, float]]], note: str) -> str:
-    commits = list(dict.fromkeys(commit for line in history.values() for commit, _ in line))
+def _history(history: dict[str, list[tuple[str, float]]], given: Sequence[str], note: str) -> str:
+    there = [commit for line in history.values() for commit, _ in line]
+    commits = [commit for commit in dict.fromkeys([*given, *there]) if commit in there]
     kinds: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for what, line in history.items():
         suite, _, kind = what.rpartition(", ")

@@ -18,7 +18,7 @@ from .inputs import vectors
 from .peers import clustering, ffmpeg, plain
 from .record import OURS, Command, alternate, journal, shared
 from .results import Settings, by, middle_of
-from .workers import Work, series
+from .workers import Given, Work, series
 
 Row = dict[str, Any]
 _REPEATS = {"tiny": 1, "small": 2, "full": 5}
@@ -30,6 +30,8 @@ _VIDEOS = {"tiny": (1, 3), "small": (1, 4, 16, 64), "full": (1, 4, 16, 64, 256, 
 _ROWS = {"tiny": (500, 1000), "small": (20_000, 40_000, 80_000, 160_000), "full": (25_000, 100_000, 400_000)}
 _COUNTS = {"tiny": (5, 10), "small": (25, 50, 100, 200), "full": (50, 100, 200, 400, 800)}
 _DIMENSIONS = {"tiny": (8, 16), "small": (16, 32, 64, 128), "full": (16, 64, 256, 1024)}
+_LITTLE = 2000
+"""Rows on which all are warmed up."""
 _MANY = {
     "tiny": ((200, 400), 16, 5),
     "small": ((12_500, 25_000, 50_000), 512, 250),
@@ -77,7 +79,7 @@ def _calls(points: Callable[[], dict[int, dict[str, Work | None]]], settings: Se
     """What calls take at each x."""
     programs = {x: with_device_time(works, settings.device) for x, works in points().items()}
     found = series(programs, _REPEATS[settings.size], enough_s=_ENOUGH_S[settings.size])
-    for x, at in found.items():
+    for x, at in found:
         for program, made in at.items():
             for call in made:
                 row = {"program": program, "x": x, "wall_s": call.wall_s, "cpu_s": call.cpu_s}
@@ -205,19 +207,23 @@ def _works(programs: dict[str, Make], given: dict[str, int]) -> dict[str, Work |
 
 
 def _kcenter(x: Any, k: int, device: str) -> Work:
-    return lambda: fs.kcenter_greedy(x, k, device=device)
+    return Given(partial(fs.kcenter_greedy, device=device), (x, k), (x[:_LITTLE], k))
 
 
 def _sweep(x: Any, k: int) -> Work:
-    return lambda: plain.kcenter(x, k)
+    return Given(plain.kcenter, (x, k), (x[:_LITTLE], k))
 
 
 def _lloyd(x: Any, k: int, device: str) -> Work:
     def fit(x: Any, init: Any, n: int) -> Any:
         return fs.kmeans(x, k, init=init, tol=0, max_iter=n, device=device).centers
 
-    return iteration(fit, x, x[:k].copy())
+    return _iterations(fit, x, k)
 
 
 def _scikit_learn(x: Any, k: int) -> Work:
-    return iteration(clustering.scikit_learn("lloyd"), x, x[:k].copy())
+    return _iterations(clustering.scikit_learn("lloyd"), x, k)
+
+
+def _iterations(fit: Callable[[Any, Any, int], Any], x: Any, k: int) -> Work:
+    return Given(partial(iteration, fit), (x, x[:k].copy()), (x[:_LITTLE], x[:k].copy()))

@@ -39,11 +39,12 @@ def measure(settings: Settings) -> list[Row]:
     measurements = journal()
     for number, path in enumerate(shared(material(settings.size))):
         with tempfile.TemporaryDirectory(prefix="framesift-bench-") as folder:
-            measurements += _clip(path, Path(folder), settings.size, is_first=number == 0)
+            measurements += _clip(path, Path(folder), settings, is_first=number == 0)
     return measurements
 
 
-def _clip(path: Path, folder: Path, size: str, *, is_first: bool) -> list[Row]:
+def _clip(path: Path, folder: Path, settings: Settings, *, is_first: bool) -> list[Row]:
+    size = settings.size
     width, height, n_frames = _geometry(path)
     programs = {name: make for name, make in _PROGRAMS[size].items() if make(path, folder, 0)}
     found: list[Row] = []
@@ -51,7 +52,7 @@ def _clip(path: Path, folder: Path, size: str, *, is_first: bool) -> list[Row]:
         found.append({"clip": path.name, "program": _SLEAP, "left_out": reason})
         del programs[_SLEAP]
     path.read_bytes()
-    commands = {name: _command(make, name, path, folder) for name, make in programs.items()}
+    commands = {name: _command(make, name, path, folder, settings.device) for name, make in programs.items()}
     if size == "small" and not is_first:
         commands = {name: command for name, command in commands.items() if name not in _ON_ONE}
     slow = {_SLEAP: commands.pop(_SLEAP)} if _SLEAP in commands else {}
@@ -74,7 +75,7 @@ def material(size: str) -> list[Path]:
     if size == "tiny":
         return [clips.static(320, 180, 120)]
     if size == "small":
-        made = [clips.static(640, 360, 500), clips.screen(1280, 720, 300), clips.noisy(1920, 1080, 150)]
+        made = [clips.static(480, 270, 500), clips.screen(1280, 720, 300), clips.noisy(1920, 1080, 150)]
         return [made[0], *clips.real()[:2], *made[1:]]
     made = [clips.static(640, 360, 6000), clips.screen(1280, 720, 1800), clips.noisy(1920, 1080, 1800)]
     return [made[0], *clips.real(), *made[1:]]
@@ -132,7 +133,7 @@ def _deeplabcut(path: Path, out: Path, seed: int, algorithm: str) -> list[str] |
 
 _OURS_TOO: dict[str, Make] = {
     f"{OURS} {method}": partial(_framesift, method=method)
-    for method in ("coverage", "coreset", "uniform", "motion-kmeans")
+    for method in ("coverage", "coreset", "uniform", "random", "motion-kmeans")
     if method in METHODS
 }
 _PEERS: dict[str, Make] = {
@@ -162,12 +163,14 @@ _PROGRAMS = {
 }
 
 
-def _command(make: Make, name: str, path: Path, folder: Path) -> Callable[[int], list[str]]:
+def _command(make: Make, name: str, path: Path, folder: Path, device: str) -> Callable[[int], list[str]]:
+    there = ["--device", device] if name.startswith(OURS) and device != "cpu" else []
+
     def command(turn: int) -> list[str]:
         given = path if turn >= 0 else clips.noisy(320, 180, 60)
         made = make(given, _out(folder, name, turn), max(0, turn))
         assert made is not None
-        return made
+        return [*made, *there]
 
     return command
 

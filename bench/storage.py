@@ -1,8 +1,10 @@
 """Suite ``storage``: bytes a frame of the store, by array, beside dumps of all frames and the video itself; and the
 experiment of LightlyOne's documentation."""
 
+import subprocess
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ import framesift
 
 from . import clips, experiment
 from .peers import ffmpeg
-from .record import journal, shared
-from .record import measure as measure_process
+from .record import journal
 from .results import Settings, by
+from .workers import Work, together
 
 Row = dict[str, Any]
 _SAMPLED = {"tiny": 20, "small": 25, "full": 10**9}
@@ -34,18 +36,24 @@ _CODECS: dict[str, Callable[[Any], bytes]] = {
 
 
 def measure(settings: Settings) -> list[Row]:
-    """Bytes of everything that holds a clip's frames."""
-    found = journal()
-    for path in shared(material(settings.size)):
-        n_frames = clips.count(path)
-        sizes = {"video": path.stat().st_size, **_store(path), **_dumps(path, n_frames, settings.size)}
-        with av.open(str(path)) as container:
-            codec = container.streams.video[0].codec_context.codec.canonical_name
-        found += [
-            {"clip": path.name, "codec": codec, "what": what, "n_frames": n_frames, "stored_bytes": n_bytes}
-            for what, n_bytes in sizes.items()
-        ]
-    return [*found, *experiment.measure(settings.size)]
+    """Bytes of everything that holds a clip's frames; nothing is timed, so that every core has a clip."""
+    size, found = settings.size, journal()
+    works: dict[str, Work] = {path.name: partial(_clip, path, size) for path in material(size)}
+    works["distances between the frames chosen"] = partial(experiment.measure, size)
+    for _, measured in together(works):
+        found += measured
+    return found
+
+
+def _clip(path: Path, size: str) -> list[Row]:
+    n_frames = clips.count(path)
+    sizes = {"video": path.stat().st_size, **_store(path), **_dumps(path, n_frames, size)}
+    with av.open(str(path)) as container:
+        codec = container.streams.video[0].codec_context.codec.canonical_name
+    return [
+        {"clip": path.name, "codec": codec, "what": what, "n_frames": n_frames, "stored_bytes": n_bytes}
+        for what, n_bytes in sizes.items()
+    ]
 
 
 def material(size: str) -> list[Path]:
@@ -154,7 +162,7 @@ def _dumps(path: Path, n_frames: int, size: str) -> dict[str, int]:
         command = ffmpeg.dump(path, step, patterns)
         if command is None:
             return {}
-        measure_process(command)
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
         sizes = {
             name: [file.stat().st_size for file in Path(folder).glob(f"*{suffix}")]
             for name, suffix in (("PNG", ".png"), ("JPEG", ".jpg"))

@@ -1,10 +1,12 @@
 """Tables on the terminal and in markdown."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 END = "<!-- end -->"
+_FIGURE = re.compile(r"[-+±]?[\d.]|nan|inf")
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -26,14 +28,21 @@ def _table(rows: list[dict[str, Any]]) -> str:
     names = columns(rows)
     cells = [names, *([cell(row.get(name, "")) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    texts = [at == 0 or is_text(row.get(name) for row in rows) for at, name in enumerate(names)]
     lines = [
         "  ".join(
-            text.ljust(width) if at == 0 else text.rjust(width)
-            for at, (text, width) in enumerate(zip(line, widths, strict=True))
+            text.ljust(width) if left else text.rjust(width)
+            for text, width, left in zip(line, widths, texts, strict=True)
         ).rstrip()
         for line in cells
     ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def is_text(values: Iterable[Any]) -> bool:
+    """Most cells of a column say something in words, not in figures."""
+    said = [text for value in values if (text := cell(value))]
+    return 2 * sum(not _FIGURE.match(text) for text in said) > len(said)
 
 
 def columns(rows: list[dict[str, Any]]) -> list[str]:

@@ -17,16 +17,17 @@ import threading
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from .record import OURS, turns
+from .record import OURS, is_over, turns
 
 Work = Callable[[], Any]
 Judge = Callable[[Any], dict[str, Any]]
+X = TypeVar("X", bound=Hashable)
 _Asked = Literal["warm up", "call", "judge", "digest", "answer", "stop"] | int
 """What a worker is asked for; a number says which of its works is called from now on."""
 _MOST_S = 300
@@ -98,47 +99,96 @@ def calls(
     RuntimeError
         One of ours failed, or this process has more threads than one.
     """
-    with _begun({name: [work] for name, work in programs.items() if work}, judge) as workers:
+    works = {name: [_Judged(work, judge)] for name, work in programs.items() if work}
+    with _begun(works) as workers:
         found = _in_turn(workers, repeats, warm_up, enough_s)
-        known: dict[bytes, dict[str, Any]] = {}
-        for name, made in found.items() if judge else ():
-            digest = workers[name].ask("digest")
-            if digest not in known:
-                known[digest] = workers[name].ask("judge")
-            made[0] = replace(made[0], judged=known[digest])
-    return found
+        return _judged(workers, found) if judge else found
 
 
 def series(
-    programs: Mapping[float, Mapping[str, Work | None]], repeats: int, *, enough_s: float = math.inf
-) -> dict[float, dict[str, list[Call]]]:
+    programs: Mapping[X, Mapping[str, Work | None]],
+    repeats: int,
+    *,
+    enough_s: float = math.inf,
+    judges: Mapping[X, Judge | None] | None = None,
+    is_left_out: Callable[[X], bool] = lambda _: False,
+) -> Iterator[tuple[X, dict[str, list[Call]]]]:
     """`calls` at several x: the programs in turn at one x after the other, each in one process for all of them.
 
-    What a library takes to be imported is paid once; at each x a round comes first that does not count.
+    What a library takes to be imported is paid once; at each x a round comes first that does not count. Yields what was
+    called at an x when that is done; nothing of an x that *is_left_out* when its turn comes.
     """
     names = dict.fromkeys(name for at in programs.values() for name, work in at.items() if work)
-    works = {name: [work for at in programs.values() if (work := at[name])] for name in names}
-    found: dict[float, dict[str, list[Call]]] = {}
-    with _begun(works, None) as workers:
-        for number, x in enumerate(programs):
-            for worker in workers.values():
+    judging = {x: judges[x] if judges else None for x in programs}
+    works = {name: [_Judged(at.get(name), judging[x]) for x, at in programs.items()] for name in names}
+    with _begun(works) as workers:
+        failed: set[str] = set()
+        for number, (x, at) in enumerate(programs.items()):
+            if is_left_out(x):
+                continue
+            there = {name: workers[name] for name in names if at.get(name) and name not in failed}
+            for worker in there.values():
                 worker.ask(number)
-            found[x] = _in_turn(workers, repeats, 1, enough_s)
-            workers = {name: workers[name] for name in found[x]}
+            found = _in_turn(there, repeats, 1, enough_s)
+            failed |= there.keys() - found.keys()
+            yield x, _judged(there, found) if judging[x] else found
+
+
+def together(works: Mapping[str, Work]) -> Iterator[tuple[str, Any]]:
+    """What each work returns, in their order, as many at once as there are cores: for what is not timed.
+
+    Each in a process of its own. Those whose turn comes when the time is up are left out (`record.is_over`).
+
+    Raises
+    ------
+    RuntimeError
+        One failed, took longer than some minutes, or this process has more threads than one.
+    """
+    waiting = dict(works)
+    begun: list[str] = []
+    done: dict[str, Any] = {}
+    running: dict[Connection, tuple[str, _Worker]] = {}
+    with contextlib.ExitStack() as stack:
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                name = next(iter(waiting))
+                work = waiting.pop(name)
+                if not is_over(name):
+                    worker = stack.enter_context(contextlib.closing(_Worker([_Judged(work)])))
+                    running[worker.tell("call")] = name, worker
+                    begun.append(name)
+            for ready in wait(list(running), _MOST_S) or list(running) if running else ():
+                assert isinstance(ready, Connection)
+                name, worker = running.pop(ready)
+                worker.hear()
+                done[name] = worker.ask("answer")
+                worker.close()
+            while begun and begun[0] in done:
+                yield begun[0], done.pop(begun.pop(0))
+
+
+def _judged(workers: Mapping[str, "_Worker"], found: dict[str, list[Call]]) -> dict[str, list[Call]]:
+    """The first call of each program with figures of its last answer; of answers that are the same they are made once."""
+    known: dict[bytes, dict[str, Any]] = {}
+    for name, made in found.items():
+        digest = workers[name].ask("digest")
+        if digest not in known:
+            known[digest] = workers[name].ask("judge")
+        made[0] = replace(made[0], judged=known[digest])
     return found
 
 
 @contextlib.contextmanager
-def _begun(works: Mapping[str, Sequence[Work]], judge: Judge | None) -> Iterator[dict[str, "_Worker"]]:
+def _begun(works: Mapping[str, Sequence["_Judged"]]) -> Iterator[dict[str, "_Worker"]]:
     """A worker for each name, until the end of the block."""
     workers: dict[str, _Worker] = {}
     try:
         for name, given in works.items():
-            workers[name] = _Worker(given, judge)
+            workers[name] = _Worker(given)
         yield workers
     finally:
         for worker in workers.values():
-            worker.stop()
+            worker.close()
 
 
 def _in_turn(
@@ -174,24 +224,32 @@ def apart(work: Work) -> Any:
     RuntimeError
         It failed, or this process has more threads than one.
     """
-    with _begun({"apart": [work]}, None) as workers:
+    with _begun({"apart": [_Judged(work)]}) as workers:
         workers["apart"].call()
         return workers["apart"].ask("answer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A work, and what makes figures of what it returns."""
+
+    work: Work | None
+    judge: Judge | None = None
 
 
 class _Worker:
     """A process that calls one of *works*, the first, when it is told to."""
 
-    def __init__(self, works: Sequence[Work], judge: Judge | None = None) -> None:
+    def __init__(self, works: Sequence[_Judged]) -> None:
         context = multiprocessing.get_context("fork")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, works, judge, os.getpid()), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, works, os.getpid()), daemon=True)
         self._process.start()
         theirs.close()
         try:
             _check_threads()
         except RuntimeError:
-            self.stop()
+            self.close()
             raise
 
     def call(self, *, warm_up: bool = False) -> Call:
@@ -200,7 +258,15 @@ class _Worker:
         return found
 
     def ask(self, what: _Asked) -> Any:
+        self.tell(what)
+        return self.hear()
+
+    def tell(self, what: _Asked) -> Connection:
+        """Ask and go on; what is returned has something to read when it is done."""
         self._connection.send(what)
+        return self._connection
+
+    def hear(self) -> Any:
         try:
             if not self._connection.poll(_MOST_S):
                 raise RuntimeError(f"it took longer than {_MOST_S} s")
@@ -212,7 +278,7 @@ class _Worker:
             raise RuntimeError(found.reason)
         return found
 
-    def stop(self) -> None:
+    def close(self) -> None:
         with contextlib.suppress(OSError):  # it is gone already
             self._connection.send("stop")
         self._process.join(1)
@@ -229,17 +295,18 @@ class _Failure:
     reason: str
 
 
-def _serve(connection: Connection, works: Sequence[Work], judge: Judge | None, parent: int) -> None:
-    answer, work = None, works[0]
+def _serve(connection: Connection, works: Sequence[_Judged], parent: int) -> None:
+    answer, given = None, works[0]
     while (asked := _next(connection, parent)) != "stop":
         found: Any
+        work, judge = given.work, given.judge
         try:
-            if asked in ("warm up", "call"):
+            if work and asked in ("warm up", "call"):
                 answer = None  # its memory is not the next call's
                 little = asked == "warm up" and isinstance(work, Given)
                 found, answer = _measure(work.warm_up if little else work)
             elif isinstance(asked, int):
-                found, answer, work = None, None, works[asked]
+                found, answer, given = None, None, works[asked]
             elif asked == "digest":
                 found = hashlib.sha256(pickle.dumps(answer)).digest()
             else:

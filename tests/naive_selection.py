@@ -43,6 +43,16 @@ def nearest_to_means(x, labels, centers):
     return picks
 
 
+def in_order(contents, order, n):
+    """The first n frames of *order* that are not black and no copies of one chosen before; *contents* as in `evenly`."""
+    chosen, shown = [], []
+    for frame in order:
+        if len(chosen) < n and contents[frame] is not None and contents[frame] not in shown:
+            chosen.append(frame)
+            shown.append(contents[frame])
+    return sorted(chosen)
+
+
 def evenly(contents, n):
     """The frame nearest the middle of each of n equal parts that is not black and no copy of one chosen before.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import framesift
@@ -50,6 +50,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # What selections are judged by ------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 5), st.data())
 def test_distances_are_those_of_loops(n: int, d: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
@@ -222,7 +223,7 @@ def test_cases_after_the_end_are_left_out_by_name(tmp_path: Path, monkeypatch: p
 
 
 def test_all_suites_together_end_in_time() -> None:
-    assert sum(suites.BUDGET_S.values()) + 45 <= suites.TOTAL_S <= 0.85 * 15 * 60  # 45: to make the clips
+    assert sum(suites.BUDGET_S.values()) + 45 <= suites.TOTAL_S <= 0.9 * 15 * 60  # 45: to make the clips
     names, spent = list(suites.BUDGET_S), 0.0
     for at, name in enumerate(names):  # each takes half as long again as it may
         spent += 1.5 * suites.budget_s(name, names[at:], suites.TOTAL_S - spent)
@@ -403,7 +404,7 @@ _KILLED = """
 import os, signal
 from bench import workers
 workers._LOOK_S = 0.1
-worker, other = workers._Worker([os.getpid]), workers._Worker([os.getpid])
+worker, other = (workers._Worker([workers._Judged(os.getpid)]) for _ in range(2))
 print(worker.ask("call") and worker.ask("answer"), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -582,7 +583,7 @@ def test_suites_of_both_kinds_are_taken(tmp_path: Path, monkeypatch: pytest.Monk
     page = tmp_path / "report.html"
     made = results.result("memory", results.Settings(size="tiny"), measured, 1.0)
     report.write_page(page, {"memory": made})
-    assert "<th>shown</th>" in page.read_text()
+    assert '<th class="text">shown</th>' in page.read_text()
 
 
 def test_the_budgets_of_all_suites_are_a_quarter_of_an_hour() -> None:
@@ -590,7 +591,7 @@ def test_the_budgets_of_all_suites_are_a_quarter_of_an_hour() -> None:
 
 
 def test_what_does_not_run_on_a_device_is_said() -> None:
-    assert suites.without_device("kernels", "cuda") == ""
+    assert suites.without_device("kernels", "cuda") == suites.without_device("select", "cuda") == ""
     assert "decode" in suites.without_device("decode", "cuda")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import __main__, compare, plots, record, results, suites
+from bench import __main__, compare, plots, record, report, results, suites, tables
 from bench.peers import opencv
 
 
@@ -82,6 +82,64 @@ def test_memory_of_one_process_and_of_all_is_told_apart(
     said = capsys.readouterr().out
     assert "peak memory, MB" in said
     assert "75.0" in said
+
+
+def test_commits_are_in_the_order_of_time() -> None:
+    def of(commit: str, when: str) -> results.Result:
+        run = _result(commit, [_run("index one frame", 0.2, 0.2)])
+        run.header["machine"]["commit_time"] = when
+        return run
+
+    runs = [of("c", "2026-03"), of("a", "2026-01"), of("b", "2026-02"), of("a", "2026-01")]
+    assert compare.commits(runs) == ["a", "b", "c"]
+
+
+def test_pages_that_malloc_keeps_are_no_change() -> None:
+    def of(n_bytes: int) -> dict[str, results.Result]:
+        return {"start": _result("a", [_run("index one frame", 0.2, 0.2, extra_rss_bytes=n_bytes)])}
+
+    for before, after, verdict in (
+        (4096, 700_000, "same"),
+        (1 << 20, 5 << 20, "bigger"),
+        (9 << 20, 5 << 20, "smaller"),
+    ):
+        (row,) = [r for r in compare.compare(of(before), of(after)) if r["figure"] == "extra_rss_bytes"]
+        assert row["verdict"] == verdict
+
+
+def test_a_peer_alone_does_not_tell_how_far_peers_are_apart() -> None:
+    before, after = ({"start": _result(c, [_run("python", s, s)])} for c, s in (("a", 0.2), ("b", 0.4)))
+    notes = compare.notes(before, after)
+    assert "start: the peers took 2.00x as long (±15 %); taken out of B / A." in notes
+
+
+def test_columns_of_words_begin_at_the_left() -> None:
+    rows = [
+        {"a": "x", "what": "time of it", "n": 1.5, "±": "2 %"},
+        {"a": "long", "what": "b", "n": 12.25, "±": ""},
+    ]
+    assert tables.table(rows).splitlines() == [
+        "a     what            n    ±",
+        "----  ----------  -----  ---",
+        "x     time of it   1.50  2 %",
+        "long  b           12.25",
+    ]
+
+
+def test_long_labels_lose_their_middle() -> None:
+    picture = plots.bars({"": {"a" * 60 + "b" * 60: 1.0, "short": 2.0}}, ours="")
+    assert "…" in picture
+    assert "a" * 61 not in picture.replace("a" * 60 + "b" * 60, "")
+    assert "short</text>" in picture
+
+
+def test_a_peer_is_compared_with_what_does_the_same() -> None:
+    took = {"framesift": 2.0, "framesift random": 1.0, "DeepLabCut uniform": 1.5, "DeepLabCut kmeans": 4.0}
+    run = _result("a", [{"clip": "c.mp4", "program": name, "wall_s": s} for name, s in took.items()])
+    assert report.comparisons({"select": run}) == [
+        ("select", "DeepLabCut uniform (ours: random)", "c.mp4", 1.5),
+        ("select", "DeepLabCut kmeans", "c.mp4", 2.0),
+    ]
 
 
 def test_figures_are_shown_in_units() -> None:

@@ -1,13 +1,14 @@
 """What the bench counts of programs that begin processes, how often it repeats, and series of calls."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from bench import clips, launcher, ours, record, workers
+from bench import clips, launcher, ours, record, select, workers
 from bench.record import Run
 
 PROC = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are looked for in /proc")
@@ -94,11 +95,39 @@ def test_all_is_repeated_where_there_is_no_limit(monkeypatch: pytest.MonkeyPatch
     assert len(record.alternate({"a": ["a"]}, 3)["a"]) == 3
 
 
+def test_a_run_in_which_a_kernel_was_compiled_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = _takes(monkeypatch, {"framesift": [9.0, 1.0, 1.2], "peer": [1.0, 2.0]})
+    monkeypatch.setattr(record, "compiled", lambda: frozenset(["a", "b"][: min(2, 1 + len(ran))]))
+    commands = {"framesift": ["framesift"], "peer": ["peer"]}
+    runs = record.alternate(commands, 2, warm_up=0)
+    assert [run.wall_s for run in runs["framesift"]] == [1.0, 1.2]
+    assert ran == ["framesift", "framesift", "peer", "framesift", "peer"]
+
+
+def test_what_is_compiled_is_seen(tmp_path: Path) -> None:
+    """A process of its own: where code is kept is found once."""
+    script = (
+        "import numpy as np; from bench.record import compiled; from framesift_kernels import load\n"
+        "before = compiled(); load('cpu').luminance(np.zeros((4, 16, 16), np.uint8)); print(len(before), len(compiled()))"
+    )
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    root = Path(__file__).parents[1]
+    said = subprocess.check_output([sys.executable, "-c", script], text=True, env=env, cwd=root)
+    assert said.split() == ["0", "1"]
+
+
 def test_some_of_the_programs_are_warmed_up_on_little(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = _takes(monkeypatch, {"a": [1.0], "b": [1.0]})
     runs = record.alternate({"a": ["a"], "b": ["b"]}, 1, little={"b": ["little b"]})
     assert ran == ["little b", "a", "b"]
     assert {name: len(made) for name, made in runs.items()} == {"a": 1, "b": 1}
+
+
+def test_ours_runs_where_it_is_told_to(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    for name, device in (("framesift", "cuda"), ("framesift", "cpu"), ("DeepLabCut uniform", "cuda")):
+        command = select._command(lambda *_: ["program"], name, path, tmp_path, device)(0)
+        assert command == ["program", *["--device", "cuda"] * ((name, device) == ("framesift", "cuda"))]
 
 
 # Calls -------------------------------------------------------------------------------------------------------------
@@ -126,7 +155,7 @@ def test_a_series_has_one_process_a_program(capsys: pytest.CaptureFixture[str]) 
         return lambda: 1 // (x - 2)
 
     programs = {x: {"framesift": work(x), "peer": work(x), "fails": fails(x), "no": None} for x in (1, 2, 3)}
-    found = workers.series(programs, 2)
+    found = dict(workers.series(programs, 2))
     assert {x: sorted(at) for x, at in found.items()} == {
         1: ["fails", "framesift", "peer"],
         2: ["framesift", "peer"],
@@ -149,6 +178,45 @@ def test_a_series_has_one_process_a_program(capsys: pytest.CaptureFixture[str]) 
     assert of["peer"][0]["process"] != of["framesift"][0]["process"] != os.getpid()
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert not here
+
+
+@pytest.mark.usefixtures("beside_threads")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_an_x_that_is_left_out_is_not_called() -> None:
+    programs: dict[int, dict[str, workers.Work | None]] = {x: {"framesift": lambda x=x: x} for x in (1, 2, 3)}  # type: ignore[misc]
+    judges: dict[int, workers.Judge | None] = {x: lambda answer: {"was": answer} for x in programs}
+    found = dict(workers.series(programs, 1, judges=judges, is_left_out=lambda x: x == 2))
+    assert {x: at["framesift"][0].judged for x, at in found.items()} == {1: {"was": 1}, 3: {"was": 3}}
+
+
+@pytest.mark.usefixtures("beside_threads")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_is_not_timed_runs_on_all_cores_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+    def work(seconds: float) -> workers.Work:
+        def waited() -> tuple[float, float, int]:
+            began = time.monotonic()
+            time.sleep(seconds)
+            return began, time.monotonic(), os.getpid()
+
+        return waited
+
+    found = list(workers.together({"slow": work(0.4), "quick": work(0.05), "last": work(0.05)}))
+    assert [name for name, _ in found] == ["slow", "quick", "last"]
+    (slow_began, slow_ended, _), (_, quick_ended, _), (last_began, last_ended, _) = (at for _, at in found)
+    assert slow_began < quick_ended <= last_began < last_ended < slow_ended
+    assert len({process for _, (_, _, process) in found}) == 3
+
+
+@pytest.mark.usefixtures("beside_threads")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_is_not_timed_ends_with_the_time_or_says_why() -> None:
+    with record.within(-1) as left_out:
+        assert list(workers.together({"a": os.getpid, "b": os.getpid})) == []
+    assert left_out == ["a", "b"]
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        list(workers.together({"a": os.getpid, "b": lambda: 1 // 0}))
 
 
 @pytest.mark.usefixtures("beside_threads")

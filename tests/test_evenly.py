@@ -15,7 +15,7 @@ from clips import CLIPS, Clip, corrupt, make_clip, painted, painted_number
 from framesift.errors import NotEnoughFramesError
 from framesift.export.exporting import export
 from framesift.ingest.kept import Kept
-from framesift.ingest.options import Even
+from framesift.ingest.options import Drawn, Even
 from framesift.ingest.pictures import VideoPictures
 from framesift.ingest.window import even_frames
 from framesift.pipeline import extract
@@ -137,7 +137,16 @@ def test_options_mean_the_same(options: dict[str, Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"report": True}, {"color": True}, {"decode": "fast"}, {"method": "random"}], ids=str
+    "options",
+    [
+        {"report": True},
+        {"color": True},
+        {"decode": "fast"},
+        {"method": "kmeans"},
+        {"method": "random", "min_gap": 3},
+        {"method": "random", "report": True},
+    ],
+    ids=str,
 )
 def test_all_frames_are_decoded_where_something_needs_them(options: dict[str, Any], tmp_path: Path) -> None:
     path = CLIPS["h264_b_frames"].make(tmp_path / "clip.mp4")
@@ -209,6 +218,83 @@ def test_a_keyframe_that_gives_another_picture_is_found_out(
     hashes = iter(range(1000))
     monkeypatch.setattr("framesift.ingest.video.content_hash", lambda *_: next(hashes))
     assert chosen(path, 2, tmp_path).sources[0].decoded == "exact"
+
+
+# At random ----------------------------------------------------------------------------------------------------------
+
+
+def drawn(path: Any, n: int, out: Path, **options: Any) -> Selection:
+    return extract(path, n, out / "out", method="random", **options)
+
+
+@pytest.mark.parametrize(
+    "kind", ["h264_b_frames", "h264_open_gop", "h264_intra_refresh", "hevc_leading_frames", "mjpeg_avi"]
+)
+@pytest.mark.parametrize("options", [{}, {"seed": 7, "start": 7, "stop": 53, "step": 2}], ids=str)
+def test_random_frames_are_those_of_an_index_of_all(
+    kind: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    path = CLIPS[kind].make(tmp_path / f"clip{CLIPS[kind].suffix}")
+    found = drawn(path, 2, tmp_path, **options)
+    whole = drawn(path, 2, tmp_path / "whole", store=tmp_path / "store", **options)
+    assert_alike(found, whole)
+    assert pictures(tmp_path, found) == pictures(tmp_path / "whole", whole)
+    assert found.sources[0].decoded in ("drawn", "exact")
+    assert (found.sources[0].decoded == "drawn") == (found.stats["frames_decoded"] == 2)
+    if kind == "h264_intra_refresh":
+        assert found.sources[0].decoded == "exact"
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    numbers=st.lists(st.integers(-1, 9), min_size=1, max_size=9).flatmap(
+        lambda few: st.tuples(
+            st.just(few), st.lists(st.integers(1, 30), min_size=len(few), max_size=len(few))
+        )
+    ),
+    n=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+def test_black_frames_and_copies_are_passed_over_as_if_all_were_decoded(
+    numbers: tuple[list[int], list[int]], n: int, seed: int, tmp_path: Path
+) -> None:
+    shown = [number for number, times in zip(*numbers, strict=True) for _ in range(times)]
+    path = film(tmp_path / "film.mp4", shown)
+    contents = [None if number < 0 else number for number in shown]
+    if len(set(contents) - {None}) < n:
+        with pytest.raises(NotEnoughFramesError, match=f"{n} frames were asked for"):
+            drawn(path, n, tmp_path, seed=seed)
+        return
+    order = np.random.Generator(np.random.Philox(seed)).permutation(len(contents)).tolist()
+    expected = naive.in_order(contents, order, n)
+    assert drawn(path, n, tmp_path, seed=seed).indices() == expected
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        assert drawn(path, n, tmp_path, seed=seed, store=Path(folder, "store")).indices() == expected
+
+
+def test_too_few_of_those_drawn_are_not_taken_for_all_there_are(tmp_path: Path) -> None:
+    shown = [*[5] * 120, 1, 2, 3, 4]
+    path = film(tmp_path / "film.mp4", shown)
+    order = np.random.Generator(np.random.Philox(0)).permutation(len(shown)).tolist()
+    found = drawn(path, 4, tmp_path, at_most=True)
+    assert found.indices() == naive.in_order(shown, order, 4)
+
+
+@given(st.integers(1, 40), st.integers(0, 9), st.integers(0, 9), st.integers(1, 60), st.integers(1, 4))
+def test_frames_drawn_are_the_first_of_an_order(
+    n: int, more: int, start: int, length: int, step: int
+) -> None:
+    window = range(start, start + length * step, step)
+    found = even_frames(Drawn(n=n, seed=5, more=more), window).tolist()
+    order = np.random.Generator(np.random.Philox(5)).permutation(length)
+    assert found == sorted(window[place] for place in order[: n + more])
+
+
+def test_each_frame_is_as_likely_to_be_drawn() -> None:
+    counts = np.zeros(50)
+    for seed in range(2000):
+        counts[even_frames(Drawn(n=5, seed=seed), range(50))] += 1
+    assert 150 < counts.min() <= counts.max() < 250
 
 
 # Pictures that are kept ---------------------------------------------------------------------------------------------

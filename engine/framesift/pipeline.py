@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
-from .evenly import choose_evenly
+from .evenly import choose_at_random, choose_evenly
 from .export.checks import LAYOUTS, check_export
 from .features.given import are_thumbnails, check_given
 from .index import Index, PathLike, index_options, make_index
 from .ingest import process
-from .ingest.options import Even
+from .ingest.options import Drawn, Even
 from .positions import Position
 from .progress import ProgressCallback, silent
 from .selection.checks import check_choice, check_foreground, check_limits, check_shares
@@ -154,7 +154,7 @@ def extract(
         size=size, start=start, stop=stop, step=step, crop=crop, decode=decode, color=color
     )
 
-    def make(even: Even | None = None) -> Index:
+    def make(even: Even | Drawn | None = None) -> Index:
         return make_index(
             inputs,
             store,
@@ -214,10 +214,15 @@ def extract(
     if process.is_ahead():
         threading.Thread(target=_load, args=[method], name="framesift-load", daemon=True).start()
     is_alone = per_source or _is_file(inputs)
-    is_even = method == "uniform" and rules is None and is_alone and decode == "exact"
+    is_alone = is_alone and rules is None and decode == "exact"
     needs_all = store is not None or color or report or bool(exclude) or foreground or prefer_sharp
     needs_all = needs_all or predictions is not None or not are_thumbnails(vectors)
-    found = choose_evenly(make, choose, n) if is_even and not needs_all else None
+    found = None
+    if is_alone and not needs_all:
+        if method == "uniform":
+            found = choose_evenly(make, choose, n)
+        elif method == "random" and min_gap is None:
+            found = choose_at_random(make, choose, n, seed)
     made, selection = found or (make(), None)
     with made:
         if selection is None:

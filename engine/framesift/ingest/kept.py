@@ -1,4 +1,4 @@
-"""Pictures of evenly spaced frames, kept from the index to the export, so that they are decoded once.
+"""Pictures of evenly spaced or random frames, kept from the index to the export, so that they are decoded once.
 
 They lie in the store, which is a temporary one wherever only such frames are indexed, as (h, w, 3) uint8 arrays.
 """
@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ..files import remove_tree
 from ..measure import View
 from ..store import Store
-from .options import IndexOptions
-from .window import middles
+from .options import Even, IndexOptions
+from .window import even_frames
 
 _MAX_BYTES = 128 << 20
 """Of a source; the pictures of a longer list, or of larger frames, are decoded again."""
@@ -48,6 +48,8 @@ class Kept:
 def frames_to_keep(options: IndexOptions, window: range, view: View) -> frozenset[int]:
     """The frames of *window* that will be exported if nothing is wrong with them."""
     even = options.even
-    if even is None or even.around or min(even.n, len(window)) * view.width * view.height * 3 > _MAX_BYTES:
+    if even is None or min(even.n, len(window)) * view.width * view.height * 3 > _MAX_BYTES:
         return frozenset()
-    return frozenset(window[place] for place in middles(even.n, len(window)).tolist())
+    if even.around if isinstance(even, Even) else even.more:
+        return frozenset()
+    return frozenset(even_frames(even, window).tolist())

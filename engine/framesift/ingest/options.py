@@ -14,6 +14,17 @@ class Even(NamedTuple):
     """Frames on either side of each that are wanted too, among those of the range and step asked for."""
 
 
+class Drawn(NamedTuple):
+    """Which frames of a video random ones are chosen from: the first of a random order of all."""
+
+    n: int
+    """How many are wanted."""
+    seed: int
+    """Of the order; see `window.random_order`."""
+    more: int = 0
+    """Frames after those, for the ones that cannot be chosen."""
+
+
 class IndexOptions(NamedTuple):
     """Everything that shapes the rows of an index."""
 
@@ -28,7 +39,7 @@ class IndexOptions(NamedTuple):
     """How frames are decoded, and which: a name of `index.DECODE_MODES`."""
     color: bool = False
     """Keep colour differences beside the thumbnails."""
-    even: Even | None = None
+    even: Even | Drawn | None = None
     """Of a video these frames alone, where it allows to reach them; with ``decode="exact"``."""
 
     def to_json(self) -> dict[str, Any]:
@@ -41,7 +52,7 @@ class IndexOptions(NamedTuple):
             "crop": None if self.crop is None else list(self.crop),
             "decode": self.decode,
             **({"color": True} if self.color else {}),  # without it as before there was colour
-            **({"even": [self.even.n, self.even.around]} if self.even else {}),
+            **({type(self.even).__name__.lower(): list(self.even)} if self.even else {}),
         }
 
     @property

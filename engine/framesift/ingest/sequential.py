@@ -26,6 +26,7 @@ from .decoders import Decoders
 from .job import Job
 from .kept import Kept, frames_to_keep
 from .modes import Frames, row_of, wanted
+from .options import Drawn
 from .pool import Task
 from .rows import Cursor, Rows
 from .window import window
@@ -34,7 +35,7 @@ Pts = npt.NDArray[np.int64]
 
 DAMAGED = "damaged packets"
 EVEN = "even"
-"""The mode that decodes what evenly spaced frames need: see `job.Even`."""
+"""The mode that decodes what evenly spaced or random frames need: see `options.Even`."""
 _UNLIKE = "decoded from a keyframe it gives other frames"
 _RESIZED = "the size of its frames changes"
 _OTHERS = "its packets promise other frames than come out"
@@ -285,7 +286,9 @@ class SequentialJob(Job):
             doubt=doubt,
             n_errors=self.n_errors,
             warnings=self._warnings(pts),
-            decoded=self.mode,
+            decoded="drawn"
+            if self.mode == EVEN and isinstance(self.context.options.even, Drawn)
+            else self.mode,
             shortcuts=self.shortcuts,
             n_listed=None if listed is None else n_rows,
         )

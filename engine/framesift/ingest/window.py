@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..errors import SourceError
 from ..times import resolve, times_s
-from .options import Even, IndexOptions
+from .options import Drawn, Even, IndexOptions
 
 
 def window(options: IndexOptions, pts: npt.NDArray[np.int64], time_base: Fraction) -> range:
@@ -29,8 +29,11 @@ def window(options: IndexOptions, pts: npt.NDArray[np.int64], time_base: Fractio
     return range(start, stop, options.step)
 
 
-def even_frames(even: Even, window: range) -> npt.NDArray[np.int64]:
+def even_frames(even: Even | Drawn, window: range) -> npt.NDArray[np.int64]:
     """Indices of the frames, increasing, that *even* asks for among those of *window*."""
+    if isinstance(even, Drawn):
+        drawn = np.sort(random_order(len(window), even.seed)[: even.n + even.more])
+        return window.start + window.step * drawn
     near = np.add.outer(middles(even.n, len(window)), np.arange(-even.around, even.around + 1))
     places = np.unique(near[(near >= 0) & (near < len(window))])
     return window.start + window.step * places
@@ -39,3 +42,8 @@ def even_frames(even: Even, window: range) -> npt.NDArray[np.int64]:
 def middles(n: int, n_places: int) -> npt.NDArray[np.int64]:
     """(n,) the place in the middle of each of n equal parts of so many places."""
     return (2 * np.arange(n) + 1) * n_places // (2 * n)
+
+
+def random_order(n_places: int, seed: int) -> npt.NDArray[np.int64]:
+    """(n_places,) so many places, shuffled: as ``np.random.Philox`` of the seed does it first of all."""
+    return np.random.Generator(np.random.Philox(seed)).permutation(n_places)

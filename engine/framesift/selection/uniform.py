@@ -16,7 +16,7 @@ def uniform(task: Task) -> list[Pick]:
     All frames are those that were asked for, also where the index holds some of them only. Of frames that are copies
     of each other any may be chosen, but one only: so which it is depends on the frames that were looked at alone.
     """
-    places, n_places = _places(task)
+    places, n_places = places_of(task)
     first_copy = task.candidates.first_copies()
     is_left = first_copy >= 0
     picks = []
@@ -42,7 +42,7 @@ def _outward(places: I64, middle: int) -> Iterator[int]:
         reach = 2 * reach + 1
 
 
-def _places(task: Task) -> tuple[I64, int]:
+def places_of(task: Task) -> tuple[I64, int]:
     """Where each row stands among the frames that were asked for, and how many those are."""
     candidates = task.candidates
     places, n_places = [], 0
