@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import F32, F64, I32, I64, U64, Rows
 from ._compile import kernel, native
-from ._lanes import LANES, PART, below, saved, two_nearest
+from ._lanes import LANES, PART, TOGETHER, add_saved, below, saved, two_nearest
 from ._rows import distances, fetch, pack_into
 from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
@@ -98,6 +98,28 @@ def gains_of(costs: F32, rows: I64, near: F32, weights: F32, gains: F64) -> None
     """`cost_gains`."""
     for b in range(len(rows)):
         gains[b] = saved(costs, rows[b], near, weights)
+
+
+@native
+def add_savings_of(
+    costs: F32,  # IN  (m, n)
+    rows: I64,  # IN  (e,) of costs
+    low: F32,  # IN  (e,)
+    high: F32,  # IN  (e,)
+    weights: F32,  # IN  (e,)
+    slots: I32,  # IN  (e,)
+    start: int,
+    stop: int,
+    sums: F64,  # INOUT  (s, n)
+) -> None:
+    """`add_savings`."""
+    at = 0
+    while at < len(rows):
+        n = 1
+        while n < TOGETHER and at + n < len(rows) and slots[at + n] == slots[at]:
+            n += 1
+        add_saved(costs, rows, at, n, low, high, weights, start, stop, sums, slots[at])
+        at += n
 
 
 @native
