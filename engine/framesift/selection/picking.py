@@ -144,9 +144,7 @@ def refine(
                 at = at[(lowest < least) & (lowest <= lowest.min() + limits.reach)]
             if len(at):
                 which = block[at]
-                change[at], swapped[at] = costs.changes(
-                    which, near, second, slot, removal + due, only[which]
-                )
+                change[at], swapped[at] = costs.changes(which, near, second, slot, removal + due, only[which])
         best = int(change.argmin())
         since += len(block)
         if change[best] < least:

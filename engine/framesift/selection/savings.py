@@ -133,10 +133,10 @@ class Least:
             )
         self._state = near.copy(), second.copy(), slot.copy()
         errors = 2 * _ROUNDING * self._sizes + self._sums.n_terms * _TINY
-        removal = removal / self._sums.unit
+        errors *= self._sums.unit
         errors[:-1] += self._rounding * removal
         self._least, self._error = removal - errors[:-1], errors[-1]
-        self.reach = float(2 * (errors[:-1].max() + errors[-1]) * self._sums.unit)
+        self.reach = float(2 * (errors[:-1].max() + errors[-1]))
 
     def _add(self, parts: list[tuple[Bools, F32, F32, I32 | None, int]]) -> None:
         """Savings of some clients from high to low, each in the slot of its pick or, without slots, in slot k."""
@@ -156,13 +156,12 @@ class Least:
 
         With what is due for each pick.
         """
-        saved = self._sums.values[:, candidates[0] : candidates[-1] + 1]
+        saved = self._sums.values[:, candidates[0] : candidates[-1] + 1] * self._sums.unit
         least = self._least + due
         found = (least[:, None] - saved[:-1]).min(axis=0)
         if only.max() >= 0:
             (bound,) = np.nonzero(only >= 0)
             found[bound] = least[only[bound]] - saved[only[bound], bound]
         found -= saved[-1] + self._error
-        found *= self._sums.unit
         found[only == -2] = np.inf
         return found

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import cgutils as _cgutils
 
 from ._compile import fma, intrinsic, types
-from ._vector import _Block
+from ._vector import _V, WIDTH, _Block
 
 cgutils: Any = _cgutils
 
@@ -40,6 +40,46 @@ def _mark(e: _Block, costs: Any, most: Any, vectors: Any, marks: Any) -> None:
         at = e.b.mul(loop.index, _I64(LANES))
         found = e.b.fcmp_ordered("<", e.load(costs, at, _VF), e.load(most, at, _VF))
         e.b.store(e.b.bitcast(found, _I16), e.b.gep(marks, [loop.index]))
+
+
+def _raise_to(context: Any, squares: Any, at: Any, scale: Any, order: Any, out: Any, to: Any) -> Any:
+    """Typing and code of `raise_to`; see `_raise_to_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        root = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_V, [_V]), f"llvm.sqrt.v{WIDTH}f32"
+        )
+        value = builder.fmul(e.load(e.array(0).data, args[1]), e.splat(args[2]))
+        whole = builder.icmp_signed(">", args[3], _I64(1))
+        slot = cgutils.alloca_once_value(
+            builder, builder.select(whole, value, ir.Constant(_V, [1.0] * WIDTH))
+        )
+        with cgutils.for_range(builder, builder.sub(builder.ashr(args[3], _I64(1)), _I64(1))):
+            builder.store(builder.fmul(builder.load(slot), value), slot)
+        with builder.if_then(builder.trunc(args[3], ir.IntType(1))):
+            builder.store(builder.fmul(builder.load(slot), builder.call(root, [value])), slot)
+        e.store(builder.load(slot), e.array(4).data, args[5])
+        return context.get_dummy_value()
+
+    ints = types.intp
+    return types.void(squares, ints, types.float32, ints, out, ints), codegen
+
+
+def _raise_to_python(
+    squares: Any,  # IN  (...) float32, C-contiguous
+    at: int,
+    scale: np.float32,
+    order: int,
+    out: Any,  # OUT  (...) float32, C-contiguous
+    to: int,
+) -> None:
+    """Powers of distances, of WIDTH squares of them: ``(scale * s) ** (order / 2)``, factors from the left, a root."""
+    value = squares.reshape(-1)[at : at + WIDTH] * scale
+    power = value if order > 1 else np.ones_like(value)
+    for _ in range(order // 2 - 1):
+        power = power * value
+    out.reshape(-1)[to : to + WIDTH] = power * np.sqrt(value) if order % 2 else power
 
 
 def _saved(context: Any, costs: Any, row: Any, near: Any, weights: Any) -> Any:
@@ -303,6 +343,7 @@ def _add_saved_python(
         sums[slot, j] += np.float64(total)
 
 
+raise_to = intrinsic(_raise_to_python, _raise_to)
 saved = intrinsic(_saved_python, _saved)
 add_saved = intrinsic(_add_saved_python, _add_saved)
 below = intrinsic(_below_python, _below)

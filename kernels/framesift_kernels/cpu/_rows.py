@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import F32, I32, I64, Rows
 from ._compile import kernel, native
+from ._turn import turn
 from ._vector import (
     ROWS,
     VECTORS,
@@ -49,6 +50,9 @@ def pack_into(centers: F32, packed: F32) -> None:  # IN (k, d), OUT (vectors, d,
         held = min(WIDTH, k - first)
         for start in range(0, d, WIDTH):
             stop = min(start + WIDTH, d)
+            if held == WIDTH and stop == start + WIDTH:
+                turn(centers, first * d + start, d, packed, (v * d + start) * WIDTH, WIDTH)
+                continue
             for lane in range(held):
                 for j in range(start, stop):
                     packed[v, j, lane] = centers[first + lane, j]
