@@ -63,7 +63,7 @@ def test_no_swap_changes_less_than_the_least(kind: str, weights: str, order: int
     base, picks = costs.padded(np.full(N, 0.01, np.float32)), rng.integers(0, N, k)
     near, second = np.empty((2, costs.n_columns), np.float32)
     slot, other = np.empty((2, costs.n_columns), np.int32)
-    picked, least, replaced = costs.rows(picks), Least(costs, k), -1
+    picked, least, replaced, total = costs.rows(picks), Least(costs, k), -1, 0.0
     for due in (0.0, np.array([0, 1e300, 0, 1e300, 0, 0]), 0.0, 0.0, 0.0):
         kernels.nearest_two(picked, replaced, base, near, second, slot, other)
         removal = np.bincount(slot, costs.weights * (second.astype(float) - near), k + 1)[:k]
@@ -77,7 +77,7 @@ def test_no_swap_changes_less_than_the_least(kind: str, weights: str, order: int
         np.testing.assert_array_equal(can, ~np.isinf(bounds))
         assert (bounds[can] <= change[can]).all()
         assert (change[can] <= bounds[can] + least.reach).all()
-        total = (costs.weights * second.astype(float)).sum()
+        total += (costs.weights * second.astype(float)).sum()
         assert least.reach <= 1e-5 * total + 1e-37 * costs.weights.max()
         replaced = int(rng.integers(0, k))
         picked[replaced] = costs.row(int(rng.integers(0, N)))
