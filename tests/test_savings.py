@@ -1,5 +1,6 @@
 """Bounds on what candidates of coverage save: never wrong, near, and without effect on the picks."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,22 @@ def test_the_picks_are_those_without_bounds(kind: str, weights: str, monkeypatch
     found = [coverage(x, 11, weights=WEIGHTS[weights], **o)[0].tolist() for o in options]
     monkeypatch.setattr(Costs, "is_square", False)
     assert found == [coverage(x, 11, weights=WEIGHTS[weights], **o)[0].tolist() for o in options]
+
+
+def test_memory_is_what_is_said_of_it() -> None:
+    """Of a square: max_bytes, 4 bytes a row and pick, 200 a row; without the sums and with them."""
+    n = 10
+    for rows in (800, 2400):
+        x = make("uniform", rows, 4)
+        costs = costs_of(x, 4, np.ones(rows))
+        square = 4 * rows * costs.n_columns
+        for max_bytes in (square, square + Least.n_bytes(costs, n)):
+            coverage(x, n, max_bytes=max_bytes)
+            tracemalloc.start()
+            coverage(x, n, max_bytes=max_bytes)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert square < peak < max_bytes + (4 * n + 200) * rows + 2**18
 
 
 def test_where_sums_do_not_fit_the_budget_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:

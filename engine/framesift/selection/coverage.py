@@ -92,7 +92,7 @@ def coverage(
     Notes
     -----
     O(rows m d) for the costs, half of it if all rows in memory are candidates; then O(rows m) a look at all of them.
-    Memory: max_bytes, 4 bytes a row and pick, 80 a row, and, if x is read in blocks, the candidates' rows.
+    Memory: max_bytes, 4 bytes a row and pick, 200 a row, and, if x is read in blocks, the candidates' rows.
     """
     if max_swaps is not None and max_swaps < 0:
         raise UsageError(f"max_swaps must not be negative, got {max_swaps}")

@@ -19,6 +19,8 @@ _ROUNDING = 2.0**-20
 """Share of the sizes of all terms that sums of savings are within (`add_savings`)."""
 _TINY = 2.0**-147
 """What a term loses at most where float32 runs out of small numbers."""
+_ENTRIES = 256
+"""Bytes a client while what has changed is told to the sums."""
 
 
 class _Sums:
@@ -106,7 +108,7 @@ class Least:
     @staticmethod
     def n_bytes(costs: Costs, k: int) -> int:
         """Memory that it takes."""
-        return 8 * (k + 1) * costs.n_columns
+        return (8 * (k + 1) + _ENTRIES) * costs.n_columns
 
     def follow(self, near: F32, second: F32, slot: I32, removal: F64) -> None:
         """Take into account what `nearest_two` says now, and what the total would rise by without each pick."""
