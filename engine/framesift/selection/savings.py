@@ -160,7 +160,7 @@ class Least:
         """
         saved = self._sums.values[:, candidates[0] : candidates[-1] + 1] * self._sums.unit
         least = self._least + due
-        found = (least[:, None] - saved[:-1]).min(axis=0)
+        found: F64 = (least[:, None] - saved[:-1]).min(axis=0)
         if only.max() >= 0:
             (bound,) = np.nonzero(only >= 0)
             found[bound] = least[only[bound]] - saved[only[bound], bound]
