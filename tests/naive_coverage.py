@@ -41,6 +41,25 @@ def lane_sums(costs, near, weights):
     return np.array(found)
 
 
+def add_savings(costs, rows, low, high, weights, slots, sums):
+    """Terms in float32, up to eight of a slot that follow one another added by FMAs, then to *sums*."""
+    sums = np.array(sums, np.float64)
+    for j in range(costs.shape[1]):
+        at = 0
+        while at < len(rows):
+            part, same = (
+                np.float32(0),
+                [i for i in range(at, min(at + 8, len(rows))) if slots[i] == slots[at]],
+            )
+            same = [i for e, i in enumerate(same) if i == at + e]
+            for i in same:
+                gain = np.float32(high[i] - max(low[i], costs[rows[i], j]))
+                part = naive.fma(weights[i], max(gain, np.float32(0)), part)
+            sums[slots[at], j] += np.float64(part)
+            at += len(same)
+    return sums
+
+
 def total(costs, picks, base, weights):
     """Weighted sum over the clients of the least cost, by a pick or as it is."""
     near = np.min([base, *(costs[p] for p in picks)], axis=0)

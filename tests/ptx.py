@@ -99,6 +99,7 @@ def call_all(kernels: Any) -> None:
     costs, near = np.ones((n, 16), np.float32), np.ones(16, np.float32)
     slot = np.zeros(16, np.int32)
     kernels.cost_gains(costs, rows, near, near)
+    kernels.add_savings(costs, rows, near, near, near, slot, 0, 16, np.zeros((k, 16)))
     kernels.swap_changes(costs, rows, near, near, slot, near, np.zeros(k), numbers)
     kernels.nearest_two(costs[:k], -1, near, near.copy(), near.copy(), slot.copy(), slot.copy())
     thumbnails = np.zeros((2, 4, 4), np.uint8)

@@ -20,7 +20,7 @@ import naive_coverage
 from framesift import coverage, facility_location
 from framesift.errors import UsageError
 from framesift.selection import costs as costs_of
-from framesift.selection import coverage as module
+from framesift.selection import picking as module
 
 
 def make(kind: str, n: int, d: int, dtype: Any = np.float32, seed: int = 0) -> np.ndarray:

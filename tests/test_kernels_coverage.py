@@ -67,6 +67,25 @@ def test_gains_are_what_is_saved(kernels, rng, n):
     assert_array_equal(found, naive.lane_sums(costs[rows], near, weights))
 
 
+@pytest.mark.parametrize("n", [16, 48])
+def test_savings_are_added_as_is_said(kernels, rng, n):
+    """To the bit: eight of a slot that follow one another in float32, by FMAs, then in float64."""
+    costs = rng.random((9, n), np.float32)
+    for slots in ([], [1], [2] * 8 + [0] * 9, [0, 0, 1, 0, 2, 2], [1] * 17):
+        e = len(slots)
+        rows, slots = rng.integers(0, 9, e), np.array(slots, np.int32)
+        low, high = np.sort(rng.random((2, e), np.float32), axis=0)
+        weights = rng.normal(size=e).astype(np.float32)
+        before = rng.random((3, n))
+        sums = before.copy()
+        kernels.add_savings(costs, rows, low, high, weights, slots, 0, 16, sums)
+        expected = naive.add_savings(costs, rows, low, high, weights, slots, before)
+        assert_array_equal(sums[:, :16], expected[:, :16])
+        assert_array_equal(sums[:, 16:], before[:, 16:])
+        kernels.add_savings(costs, rows, low, high, weights, slots, 16, n, sums)
+        assert_array_equal(sums, expected)
+
+
 def two_nearest(picked, base):
     table = np.concatenate([picked, base[None]])
     order = np.argsort(table, axis=0, kind="stable")[:2]

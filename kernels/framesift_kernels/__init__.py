@@ -134,6 +134,19 @@ class Kernels(Protocol):
 
     def cost_gains(self, costs: F32, rows: I64, near: F32, weights: F32) -> F64: ...
 
+    def add_savings(
+        self,
+        costs: F32,
+        rows: I64,
+        low: F32,
+        high: F32,
+        weights: F32,
+        slots: I32,
+        start: int,
+        stop: int,
+        sums: F64,
+    ) -> None: ...
+
     def swap_changes(
         self,
         costs: F32,

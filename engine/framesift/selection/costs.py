@@ -19,6 +19,8 @@ _CLIENTS = 256
 _LEAST_ROWS = 64
 """Of the costs, that are held at once whatever the budget."""
 _SCRATCH_SHARE = 4
+_SAVINGS_A_THREAD = 2**22
+"""Of savings of all candidates, the same: they are added up row by row, and the longer the rows the faster."""
 _ELEMENTS_A_THREAD = 2**18
 """Of the costs, that a thread looks at at least: less does not pay its waking. Awake, it takes half of it at a time."""
 
@@ -55,6 +57,13 @@ class Costs:
         self._place = np.full(m, -1, np.int64)
         self._in_scratch = np.empty(0, np.int64)
         self._square = held == m == n and x is not None  # what is symmetric is computed once
+        self.n_candidates = m
+        self.spare_bytes = max_bytes - 4 * held * self.n_columns
+
+    @property
+    def is_square(self) -> bool:
+        """Whether all rows are candidates, and their costs can be kept by a processor: a row is a column as well."""
+        return self._square and self._kernels.CALLED_IN_THREADS
 
     def padded(self, values: F32) -> F32:
         """One value a client, and zeros."""
@@ -88,9 +97,27 @@ class Costs:
             in_calls(self._kernels, find, len(rows), self._slice(len(rows)))
         return change, swapped
 
+    def add_savings(self, clients: I64, low: F32, high: F32, weights: F32, slots: I32, sums: F64) -> None:
+        """Add what all candidates save where some clients cost *high*, down to *low*, to a slot each; if `is_square`."""
+        if self._n_kept < self.n_candidates:
+            self.hold(np.arange(self.n_candidates))
+        rows = self._place[clients]
+        pieces = max(1, len(rows) * self.n_columns // _SAVINGS_A_THREAD)
+
+        def add(s: slice) -> None:
+            self._kernels.add_savings(self._costs, rows, low, high, weights, slots, s.start, s.stop, sums)
+
+        in_calls(self._kernels, add, self.n_columns, -(-self.n_columns // (_LANES * pieces)) * _LANES)
+
     def row(self, candidate: int) -> F32:
         """(columns,) all costs of a candidate."""
-        found: F32 = self._kernels.get(self._kernels.take(self._costs, self.hold(np.array([candidate]))))[0]
+        found: F32 = self.rows(np.array([candidate]))[0]
+        return found
+
+    def rows(self, which: I64) -> F32:
+        """(len(which), columns) all costs of some candidates."""
+        parts = [self._kernels.take(self._costs, rows) for _, rows in self._held(which)]
+        found: F32 = np.concatenate([self._kernels.get(part) for part in parts])
         return found
 
     def hold(self, which: I64) -> I64:
@@ -124,22 +151,22 @@ class Costs:
         n = self._matrix.shape[0]
 
         def fill(s: slice) -> None:
-            for clients in _blocks(self._matrix, s):
+            for clients in blocks(self._matrix, s):
                 block = self._kernels.get(self._matrix.read(clients)).astype(np.float32, copy=False)
                 at = clients.start
                 points, targets = (self._points[at:], out[at:]) if mirror else (self._points, out)
                 used = np.arange(n - at) if mirror else rows
                 self._kernels.pair_costs(points, used, block, self.scale, self.order, targets, at, mirror)
 
-        in_calls(self._kernels, fill, *_slices(self._matrix))
+        in_calls(self._kernels, fill, *pieces(self._matrix))
 
 
-def _slices(matrix: Readable) -> tuple[int, int]:
+def pieces(matrix: Readable) -> tuple[int, int]:
     """Of how many there are slices to work on, and how many make one: of blocks, or of rows in memory."""
     return (len(matrix.slices), 1) if matrix.in_memory is None else (matrix.shape[0], _CLIENTS)
 
 
-def _blocks(matrix: Readable, s: slice) -> list[slice]:
+def blocks(matrix: Readable, s: slice) -> list[slice]:
     """The rows of such a slice."""
     return matrix.slices[s] if matrix.in_memory is None else [s]
 
@@ -149,9 +176,9 @@ def scale_for(matrix: Readable, kernels: Kernels) -> float:
     origin = kernels.get(matrix.take(np.zeros(1, np.int64))).astype(np.float32)
 
     def farthest(s: slice) -> float:
-        return max(float(kernels.assign(matrix.read(rows), origin)[1].max()) for rows in _blocks(matrix, s))
+        return max(float(kernels.assign(matrix.read(rows), origin)[1].max()) for rows in blocks(matrix, s))
 
-    largest = max(in_calls(kernels, farthest, *_slices(matrix)))
+    largest = max(in_calls(kernels, farthest, *pieces(matrix)))
     if not np.isfinite(largest):
         raise UsageError(
             "x holds numbers so large that their squared distances exceed float32; scale it down"

@@ -1,13 +1,12 @@
 """Coverage: rows such that every row lies near one of them, by the sum of a power of the distances."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from framesift_kernels import F32, F64, I32, I64, Kernels
+from framesift_kernels import F32, I32, I64, Kernels
 
 from ..errors import UsageError
 from ..features.matrix import Readable, as_matrix
@@ -16,43 +15,15 @@ from ..machine import load_kernels
 from .candidates import Line
 from .checks import check_order
 from .chooser import Chooser, Spaced
-from .costs import Costs, power
+from .costs import Costs, blocks, pieces, power
 from .gaps import Gap
 from .kcenter import as_indices
+from .picking import Rules, greedy, refine, stochastic
+from .savings import Most
 
-Bools = npt.NDArray[np.bool_]
 EXACT_TO = 20_000
 """Candidates at most, unless it is said otherwise."""
 _FACILITY_EXACT_TO = 100_000
-_MISSED = 0.1
-"""Share of what greedy saves that stochastic greedy may miss, in expectation (Mirzasoleiman et al. 2015)."""
-_FIRST_BATCH, _GROWTH = 64, 4
-"""Candidates that are looked at together: at first, and so many times more every time."""
-_BLOCK = 256
-"""Candidates of which the best swap is made, if it is one. Results depend on it."""
-_IMPROVES = 1e-9
-"""Share of the total that a swap must save: more than float64 sums lose."""
-
-
-class Open(Protocol):
-    """Which candidates may be picked."""
-
-    @property
-    def open(self) -> Bools:
-        """(m,) may still be picked."""
-
-    def take(self, candidate: int) -> bool:
-        """Pick one, if it may be."""
-
-
-class Rules(Open, Protocol):
-    """Which candidates may be picked, and which may take the place of a pick."""
-
-    def only(self, picks: list[int]) -> I32:
-        """(m,) for each candidate the number of the pick that it may replace; -1: any, -2: none."""
-
-    def dues(self, block: I64, picks: list[int]) -> Iterator[tuple[slice, F64 | float]]:
-        """Parts of *block*, and (k,) what is due for replacing each pick by one of them."""
 
 
 def coverage(
@@ -121,7 +92,7 @@ def coverage(
     Notes
     -----
     O(rows m d) for the costs, half of it if all rows in memory are candidates; then O(rows m) a look at all of them.
-    Memory: max_bytes, 4 bytes a row and pick, 80 a row, and, if x is read in blocks, the candidates' rows.
+    Memory: max_bytes, 4 bytes a row and pick, 200 a row, and, if x is read in blocks, the candidates' rows.
     """
     if max_swaps is not None and max_swaps < 0:
         raise UsageError(f"max_swaps must not be negative, got {max_swaps}")
@@ -255,11 +226,12 @@ class Problem:
         base = costs.padded(base)
         m = len(self.candidates)
         if rng is None:
-            picks = greedy(costs.gains, costs.row, base, self.rules, n, m)
+            most = Most(costs) if costs.is_square else None
+            picks = greedy(costs.gains, costs.row, base, self.rules, n, m, most)
         else:
-            picks = _stochastic(costs, base, self.rules, n, m, rng)
+            picks = stochastic(costs, base, self.rules, n, m, rng)
         if max_swaps != 0:
-            picks = _refine(costs, base, picks, self.rules, self.kernels, max_swaps, m)
+            picks = refine(costs, base, picks, self.rules, self.kernels, max_swaps, m)
         return self.candidates[picks]
 
     def nearest(self, rows: I64) -> tuple[I32, F32]:
@@ -268,133 +240,10 @@ class Problem:
         labels, sqdist = np.full(n, -1, np.int32), np.full(n, np.inf, np.float32)
         if len(rows):
             centers = self.kernels.get(self.matrix.take(rows)).astype(np.float32)
-            slices = self.matrix.slices
 
             def lower(s: slice) -> None:
-                for at in slices[s]:
+                for at in blocks(self.matrix, s):
                     labels[at], sqdist[at] = self.kernels.assign(self.matrix.read(at), centers)
 
-            in_calls(self.kernels, lower, len(slices), 1)
+            in_calls(self.kernels, lower, *pieces(self.matrix))
         return labels, sqdist
-
-
-def greedy(
-    gains: Callable[[I64, F32], F64],
-    row: Callable[[int], F32],
-    near: F32,
-    rules: Open,
-    n: int,
-    m: int,
-) -> list[int]:
-    """Pick n of m candidates, each the one of the largest gain, the lowest on a tie (lazily: Minoux 1978).
-
-    What a candidate would have saved some picks ago is a bound on what it saves now, so only those are looked at
-    whose bound is not below the best gain found. Float sums keep that: see `cost_gains`.
-    """
-    bounds = np.where(rules.open, np.inf, -np.inf)
-    stale = bounds.copy()  # -inf: known, or closed
-    best, most = -1, -np.inf
-    picks: list[int] = []
-    batch = m
-    while len(picks) < n:
-        wanted = np.flatnonzero(stale >= most) if best >= 0 else np.flatnonzero(stale > most)
-        wanted = wanted[(wanted < best) | (stale[wanted] > most)]
-        if len(wanted):
-            if len(wanted) > batch:
-                wanted = np.sort(wanted[np.argpartition(-stale[wanted], batch)[:batch]])
-            found = gains(wanted, near)
-            bounds[wanted], stale[wanted] = found, -np.inf
-            batch *= _GROWTH
-        else:
-            taken = rules.take(best)
-            bounds[~rules.open] = -np.inf
-            if taken:
-                picks.append(best)
-                near = np.minimum(near, row(best))
-                stale[:], batch = bounds, _FIRST_BATCH
-            else:
-                stale[~rules.open] = -np.inf
-        best, most = _most(bounds, stale)
-    return picks
-
-
-def _most(gains: F64, stale: F64) -> tuple[int, float]:
-    """The candidate of the largest gain that is known, the lowest on a tie, and that gain; -1 if there is none."""
-    known = np.where(stale == -np.inf, gains, -np.inf)
-    best = int(known.argmax())
-    return (best, float(known[best])) if known[best] > -np.inf else (-1, -np.inf)
-
-
-def _stochastic(costs: Costs, near: F32, rules: Rules, n: int, m: int, rng: np.random.Generator) -> list[int]:
-    size = int(np.ceil(m / n * np.log(1 / _MISSED)))
-    picks: list[int] = []
-    while len(picks) < n:
-        there = np.flatnonzero(rules.open)
-        drawn = np.sort(rng.choice(there, min(size, len(there)), replace=False))
-        best = int(drawn[costs.gains(drawn, near).argmax()])
-        if rules.take(best):
-            picks.append(best)
-            near = np.minimum(near, costs.row(best))
-    return picks
-
-
-def _refine(
-    costs: Costs,
-    base: F32,
-    picks: list[int],
-    rules: Rules,
-    kernels: Kernels,
-    max_swaps: int | None,
-    m: int,
-) -> list[int]:
-    """Swap picks for other candidates until no swap of one lowers the total, and order them as greedy would."""
-    picked = np.stack([costs.row(pick) for pick in picks])
-    k, n = picked.shape
-    near, second = np.empty(n, np.float32), np.empty(n, np.float32)
-    slot, other = np.empty(n, np.int32), np.empty(n, np.int32)
-    everyone = np.arange(m)
-    swaps, since, start, replaced = 0, 0, 0, -1
-    only = rules.only(picks)
-    while since < m and (max_swaps is None or swaps < max_swaps):
-        if since == 0:
-            kernels.nearest_two(picked, replaced, base, near, second, slot, other)
-            loss = costs.weights * (second.astype(np.float64) - near)
-            removal = np.bincount(slot, loss, k + 1)[:k].astype(np.float64)
-            least = -_IMPROVES * float((costs.weights * near.astype(np.float64)).sum())
-        block = everyone[start : start + _BLOCK]
-        if start % max(_BLOCK, costs.at_once // _BLOCK * _BLOCK) == 0:
-            costs.hold(everyone[start : start + costs.at_once])
-        change, swapped = np.empty(len(block)), np.empty(len(block), np.int32)
-        for part, due in rules.dues(block, picks):
-            change[part], swapped[part] = costs.changes(
-                block[part], near, second, slot, removal + due, only[block[part]]
-            )
-        best = int(change.argmin())
-        since += len(block)
-        if change[best] < least:
-            replaced = int(swapped[best])
-            picks[replaced] = int(block[best])
-            picked[replaced] = costs.row(picks[replaced])
-            only = rules.only(picks)
-            swaps, since = swaps + 1, 0
-        start = start + len(block) if start + len(block) < m else 0
-    return [picks[t] for t in _in_order(costs, picked, base, kernels)]
-
-
-class _Everyone:
-    """All may be picked, once."""
-
-    def __init__(self, n: int) -> None:
-        self.open = np.ones(n, bool)
-
-    def take(self, candidate: int) -> bool:
-        self.open[candidate] = False
-        return True
-
-
-def _in_order(costs: Costs, picked: F32, base: F32, kernels: Kernels) -> list[int]:
-    def gains(which: I64, near: F32) -> F64:
-        return kernels.cost_gains(picked, which, near, costs.weights)
-
-    k = len(picked)
-    return greedy(gains, lambda t: picked[t], base, _Everyone(k), k, k)

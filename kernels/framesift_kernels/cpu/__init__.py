@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from .._lazy import import_lazily
 
 if TYPE_CHECKING:
+    from .add_savings import add_savings
     from .arma_errors import arma_errors
     from .arma_filter import arma_filter
     from .assign import assign
@@ -55,6 +56,7 @@ CACHED_ELEMENTS: int = 3 * 2**18
 __all__ = [
     "CACHED_ELEMENTS",
     "CALLED_IN_THREADS",
+    "add_savings",
     "arma_errors",
     "arma_filter",
     "assign",

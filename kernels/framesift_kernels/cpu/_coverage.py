@@ -6,8 +6,9 @@ import numpy as np
 
 from .. import F32, F64, I32, I64, U64, Rows
 from ._compile import kernel, native
-from ._lanes import LANES, PART, below, saved, two_nearest
+from ._lanes import LANES, PART, TOGETHER, add_saved, below, raise_to, saved, two_nearest
 from ._rows import distances, fetch, pack_into
+from ._turn import turn
 from ._vector import ROWS, VECTORS, WIDTH, count_trailing_zeros
 
 _MIRRORED = 16 * ROWS
@@ -50,9 +51,7 @@ def fill_costs(
                 held = min(vectors * WIDTH, len(clients) - at * WIDTH)
                 column = first + at * WIDTH
                 distances(tile, packed, at, vectors, values)
-                for r in range(n):
-                    target = out[start + r, column : column + held]
-                    _power(values[r, :held], np.float32(scale), order, target)
+                _raise(values, n, held, np.float32(scale), order, out, start, column)
             stop = start + n
             if mirror and (stop % _MIRRORED == 0 or stop == len(rows)):
                 clients_end = min(end * WIDTH, len(clients))
@@ -71,26 +70,45 @@ def _follow(rows: I64, start: int) -> bool:
 @kernel
 def _mirror(out: F32, first: int, start: int, stop: int, begin: int, end: int) -> None:
     """Copy rows start to stop of columns begin to end, from *first* on, to the other side of the diagonal."""
-    for lane in range(begin, end):
-        target = out[lane]
-        for r in range(max(start, lane + 1), stop):
-            target[first + r] = out[r, first + lane]
+    width = out.shape[1]
+    for lane in range(begin, end, WIDTH):
+        lanes = min(lane + WIDTH, end)
+        for at in range(start, stop, WIDTH):
+            rows = min(at + WIDTH, stop)
+            if lanes == lane + WIDTH and rows == at + WIDTH and at >= lanes:
+                turn(out, at * width + first + lane, width, out, lane * width + first + at, width)
+                continue
+            for i in range(lane, lanes):
+                for r in range(max(at, i + 1), rows):
+                    out[i, first + r] = out[r, first + i]
 
 
 @kernel
-def _power(squares: F32, scale: np.float32, order: int, out: F32) -> None:  # IN (n,), OUT (n,)
-    """Powers of distances, of their squares: ``(scale * s) ** (order / 2)``, products from the left, and a root."""
-    if order == 4:
-        for i in range(len(out)):
-            value = squares[i] * scale
-            out[i] = value * value
-    else:
-        for i in range(len(out)):
-            value = squares[i] * scale
+def _raise(
+    squares: F32,  # IN  (ROWS, lanes)
+    n: int,
+    held: int,
+    scale: np.float32,
+    order: int,
+    out: F32,  # OUT  (b, columns)
+    row: int,
+    column: int,
+) -> None:
+    """Powers of distances, of their squares: ``(scale * s) ** (order / 2)``, products from the left, and a root.
+
+    Of *held* lanes of n rows, to as many columns from *column* on of rows from *row* on.
+    """
+    full = held // WIDTH * WIDTH
+    for r in range(n):
+        at, to = r * squares.shape[1], (row + r) * out.shape[1] + column
+        for i in range(0, full, WIDTH):
+            raise_to(squares, at + i, scale, order, out, to + i)
+        for i in range(full, held):
+            value = squares[r, i] * scale
             power = value if order > 1 else np.float32(1)
             for _ in range(order // 2 - 1):
                 power *= value
-            out[i] = power * np.float32(math.sqrt(value)) if order % 2 else power
+            out[row + r, column + i] = power * np.float32(math.sqrt(value)) if order % 2 else power
 
 
 @native
@@ -98,6 +116,28 @@ def gains_of(costs: F32, rows: I64, near: F32, weights: F32, gains: F64) -> None
     """`cost_gains`."""
     for b in range(len(rows)):
         gains[b] = saved(costs, rows[b], near, weights)
+
+
+@native
+def add_savings_of(
+    costs: F32,  # IN  (m, n)
+    rows: I64,  # IN  (e,) of costs
+    low: F32,  # IN  (e,)
+    high: F32,  # IN  (e,)
+    weights: F32,  # IN  (e,)
+    slots: I32,  # IN  (e,)
+    start: int,
+    stop: int,
+    sums: F64,  # INOUT  (s, n)
+) -> None:
+    """`add_savings`."""
+    at = 0
+    while at < len(rows):
+        n = 1
+        while n < TOGETHER and at + n < len(rows) and slots[at + n] == slots[at]:
+            n += 1
+        add_saved(costs, rows, at, n, low, high, weights, start, stop, sums, slots[at])
+        at += n
 
 
 @native

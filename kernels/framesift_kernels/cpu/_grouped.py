@@ -8,10 +8,12 @@ import numpy as np
 
 from .. import F32, I32, I64, Rows
 from ._compile import kernel, native
-from ._rows import distances, lower, pack_into
+from ._rows import FEW, distances, lower, lower_pairs, pack_into
 from ._sift import slack
 from ._vector import ROWS, VECTORS, WIDTH
 
+_PAIRS = 64
+"""Of a row and a centre more than `FEW`, for which it does not pay to give each centre a lane."""
 _TINY = 1e-30  # below this, squares underflow and the relative error has no bound
 
 
@@ -32,6 +34,7 @@ def lower_groups(
     starts: I64,  # scratch  (ROWS + 1,)
     oldest: I64,  # scratch  (ROWS,)
     reach: F32,  # scratch  (ROWS,)
+    pair_rows: I64,  # scratch  (WIDTH,)
     block: F32,
     values: F32,
     best: F32,
@@ -54,8 +57,11 @@ def lower_groups(
             n = _keep(between, g, first, oldest[g], k, reach[g], slack(d), kept)
             if n:
                 pairs[0] += n * (starts[g + 1] - starts[g])
-                vectors = _gather(centers, kept, n, some)
                 group = rows[starts[g] : starts[g + 1]]
+                if (n - FEW) * len(group) <= _PAIRS:
+                    lower_pairs(x, group, centers, kept, n, sqdist, nearest, pair_rows, values, index)
+                    continue
+                vectors = _gather(centers, kept, n, some)
                 lower(x, group, some[:vectors], kept, sqdist, nearest, block, values, best, index)
         start = starts[groups]
 

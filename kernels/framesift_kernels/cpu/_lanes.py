@@ -10,12 +10,14 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils as _cgutils
 
-from ._compile import intrinsic, types
-from ._vector import _Block
+from ._compile import fma, intrinsic, types
+from ._vector import _V, WIDTH, _Block
 
 cgutils: Any = _cgutils
 
 LANES = 16
+TOGETHER = 8
+"""Rows of costs whose savings are added up in float32, before they are added to sums in float64."""
 PART = 4096
 """Clients that are looked at together: what is known of them stays in the first cache."""
 _I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
@@ -38,6 +40,46 @@ def _mark(e: _Block, costs: Any, most: Any, vectors: Any, marks: Any) -> None:
         at = e.b.mul(loop.index, _I64(LANES))
         found = e.b.fcmp_ordered("<", e.load(costs, at, _VF), e.load(most, at, _VF))
         e.b.store(e.b.bitcast(found, _I16), e.b.gep(marks, [loop.index]))
+
+
+def _raise_to(context: Any, squares: Any, at: Any, scale: Any, order: Any, out: Any, to: Any) -> Any:
+    """Typing and code of `raise_to`; see `_raise_to_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        root = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_V, [_V]), f"llvm.sqrt.v{WIDTH}f32"
+        )
+        value = builder.fmul(e.load(e.array(0).data, args[1]), e.splat(args[2]))
+        whole = builder.icmp_signed(">", args[3], _I64(1))
+        slot = cgutils.alloca_once_value(
+            builder, builder.select(whole, value, ir.Constant(_V, [1.0] * WIDTH))
+        )
+        with cgutils.for_range(builder, builder.sub(builder.ashr(args[3], _I64(1)), _I64(1))):
+            builder.store(builder.fmul(builder.load(slot), value), slot)
+        with builder.if_then(builder.trunc(args[3], ir.IntType(1))):
+            builder.store(builder.fmul(builder.load(slot), builder.call(root, [value])), slot)
+        e.store(builder.load(slot), e.array(4).data, args[5])
+        return context.get_dummy_value()
+
+    ints = types.intp
+    return types.void(squares, ints, types.float32, ints, out, ints), codegen
+
+
+def _raise_to_python(
+    squares: Any,  # IN  (...) float32, C-contiguous
+    at: int,
+    scale: np.float32,
+    order: int,
+    out: Any,  # OUT  (...) float32, C-contiguous
+    to: int,
+) -> None:
+    """Powers of distances, of WIDTH squares of them: ``(scale * s) ** (order / 2)``, factors from the left, a root."""
+    value = squares.reshape(-1)[at : at + WIDTH] * scale
+    power = value if order > 1 else np.ones_like(value)
+    for _ in range(order // 2 - 1):
+        power = power * value
+    out.reshape(-1)[to : to + WIDTH] = power * np.sqrt(value) if order % 2 else power
 
 
 def _saved(context: Any, costs: Any, row: Any, near: Any, weights: Any) -> Any:
@@ -218,6 +260,91 @@ def _two_nearest_python(
                 second[i], other[i] = cost, t
 
 
+def _add_saved(
+    context: Any,
+    costs: Any,
+    rows: Any,
+    at: Any,
+    n: Any,
+    low: Any,
+    high: Any,
+    weights: Any,
+    start: Any,
+    stop: Any,
+    sums: Any,
+    slot: Any,
+) -> Any:
+    """Typing and code of `add_saved`; see `_add_saved_python` for what it does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        e = _Block(context, builder, signature, args)
+        costs, rows, low, high, weights, sums = (e.array(i) for i in (0, 1, 4, 5, 6, 9))
+        at, n, zero = args[2], args[3], ir.Constant(_VF, None)
+        fused = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_VF, [_VF] * 3), f"llvm.fma.v{LANES}f32"
+        )
+        prefetch = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [_F.as_pointer(), *[_I32] * 3]), "llvm.prefetch.p0"
+        )
+        held, ahead, last = [], [], builder.sub(e.shape(rows, 0), _I64(1))
+        for r in range(TOGETHER):  # what comes next is brought to the cache meanwhile
+            entry = builder.add(builder.add(at, n), _I64(r))
+            entry = builder.select(builder.icmp_signed("<", entry, last), entry, last)
+            row = builder.load(builder.gep(rows.data, [entry]))
+            ahead.append(builder.gep(costs.data, [builder.mul(row, e.shape(costs, 1))]))
+        for r in range(TOGETHER):  # what is missing is the first again, of no weight
+            there = builder.icmp_signed("<", _I64(r), n)
+            entry = builder.add(at, builder.select(there, _I64(r), _I64(0)))
+            row = builder.load(builder.gep(rows.data, [entry]))
+            weight = builder.load(builder.gep(weights.data, [entry]))
+            ends = [e.splat(builder.load(builder.gep(a.data, [entry])), _VF) for a in (low, high)]
+            weight = e.splat(builder.select(there, weight, ir.Constant(_F, 0)), _VF)
+            held.append((builder.gep(costs.data, [builder.mul(row, e.shape(costs, 1))]), *ends, weight))
+        target = builder.gep(sums.data, [builder.mul(args[10], e.shape(sums, 1))])
+        with cgutils.for_range_slice(builder, args[7], args[8], _I64(LANES), inc=True) as (j, _):
+            for pointer in ahead:
+                builder.call(prefetch, [builder.gep(pointer, [j]), _I32(0), _I32(2), _I32(1)])
+            total = zero
+            for pointer, least, most, weight in held:
+                cost = e.load(pointer, j, _VF)
+                cost = builder.select(builder.fcmp_ordered(">", cost, least), cost, least)
+                gain = builder.fsub(most, cost)
+                gain = builder.select(builder.fcmp_ordered(">", gain, zero), gain, zero)
+                total = builder.call(fused, [weight, gain, total])
+            e.store(builder.fadd(e.load(target, j, _VD), builder.fpext(total, _VD)), target, j)
+        return context.get_dummy_value()
+
+    ints = types.intp
+    signature = types.void(costs, rows, ints, ints, low, high, weights, ints, ints, sums, ints)
+    return signature, codegen
+
+
+def _add_saved_python(
+    costs: Any,  # IN  (m, n) float32
+    rows: Any,  # IN  (e,) int64
+    at: int,
+    n: int,  # at most TOGETHER
+    low: Any,  # IN  (e,) float32
+    high: Any,  # IN  (e,) float32
+    weights: Any,  # IN  (e,) float32
+    start: int,
+    stop: int,
+    sums: Any,  # INOUT  (s, n) float64
+    slot: int,
+) -> None:
+    """Add ``weights[i] * max(0, high[i] - max(low[i], costs[rows[i], j]))`` of n entries i from *at* on to
+    ``sums[slot, j]``, for j from start to stop, in steps of LANES: by FMAs in float32 first.
+    """
+    for j in range(start, stop):
+        total = np.float32(0)
+        for i in range(at, at + n):
+            gain = np.float32(high[i] - max(low[i], costs[rows[i], j]))
+            total = fma(weights[i], max(gain, np.float32(0)), total)
+        sums[slot, j] += np.float64(total)
+
+
+raise_to = intrinsic(_raise_to_python, _raise_to)
 saved = intrinsic(_saved_python, _saved)
+add_saved = intrinsic(_add_saved_python, _add_saved)
 below = intrinsic(_below_python, _below)
 two_nearest = intrinsic(_two_nearest_python, _two_nearest)

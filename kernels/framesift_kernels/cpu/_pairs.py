@@ -11,7 +11,8 @@ from llvmlite import ir
 
 from ._compile import cgutils, intrinsic, types
 from ._narrow import _in_vectors, _load_floats, _reduction
-from ._vector import _F, _I32, _I64, _VI, WIDTH, _Block, _to_float_python, outlined
+from ._turn import transposed
+from ._vector import _F, _I32, _I64, WIDTH, _Block, _to_float_python, outlined
 
 TOGETHER = 4
 """Centres that a row is compared with at once, roughly."""
@@ -54,31 +55,12 @@ def _pairs_tile(module: Any, kind: Any) -> Any:
         left = builder.sub(d, j)
         diffs = [builder.fsub(_load_floats(e, a, j, left), _load_floats(e, b, j, left)) for a, b in pairs]
         chain = builder.load(total)
-        for diff in _transposed(builder, diffs):
+        for diff in transposed(builder, diffs):
             chain = e.fma(diff, diff, chain)
         builder.store(chain, total)
     e.store(builder.load(total), out, _I64(0))
     builder.ret_void()
     return function
-
-
-def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
-    """Columns of a square of vectors: halves are exchanged, then quarters, ..."""
-    half = len(rows) // 2
-    while half:
-        after = list(rows)
-        for i in range(len(rows)):
-            if not i & half:
-                a, b = rows[i], rows[i + half]
-                keep = [j for j in range(WIDTH) if not j & half]
-                low = sorted([(j, j) for j in keep] + [(j + half, WIDTH + j) for j in keep])
-                high = sorted([(j, j + half) for j in keep] + [(j + half, WIDTH + j + half) for j in keep])
-                after[i] = builder.shuffle_vector(a, b, ir.Constant(_VI, [source for _, source in low]))
-                after[i + half] = builder.shuffle_vector(
-                    a, b, ir.Constant(_VI, [source for _, source in high])
-                )
-        rows, half = after, half // 2
-    return rows
 
 
 def _pair_distances_python(

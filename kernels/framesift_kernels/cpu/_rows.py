@@ -7,6 +7,9 @@ import numpy as np
 
 from .. import F32, I32, I64, Rows
 from ._compile import kernel, native
+from ._narrow import fetch_ahead
+from ._pairs import pair_distances
+from ._turn import turn
 from ._vector import (
     ROWS,
     VECTORS,
@@ -20,6 +23,8 @@ from ._vector import (
     to_float,
 )
 
+FEW = 3
+"""Centres that are compared with rows pair by pair rather than a lane each, of which most would be empty."""
 _LINE = 64
 """Bytes."""
 
@@ -49,6 +54,9 @@ def pack_into(centers: F32, packed: F32) -> None:  # IN (k, d), OUT (vectors, d,
         held = min(WIDTH, k - first)
         for start in range(0, d, WIDTH):
             stop = min(start + WIDTH, d)
+            if held == WIDTH and stop == start + WIDTH:
+                turn(centers, first * d + start, d, packed, (v * d + start) * WIDTH, WIDTH)
+                continue
             for lane in range(held):
                 for j in range(start, stop):
                     packed[v, j, lane] = centers[first + lane, j]
@@ -137,20 +145,56 @@ def lower(
                 sqdist[i], nearest[i] = value, numbers[lane]
 
 
+@kernel
+def lower_pairs(
+    x: Rows,  # IN  (n, d)
+    rows: I64,  # IN  (m,) rows of x
+    centers: F32,  # IN  (k, d)
+    numbers: I32,  # IN  (>= few,) of centres, in increasing order
+    few: int,
+    sqdist: F32,  # INOUT  (n,)
+    nearest: I32,  # INOUT  (n,)
+    pair_rows: I64,  # scratch  (WIDTH,)
+    values: F32,  # scratch  (ROWS, VECTORS * WIDTH)
+    index: I32,  # scratch  (ROWS, WIDTH)
+) -> None:
+    """`lower` for a few centres: lanes are pairs of a row and a centre, so that none goes without."""
+    total, r, c = few * len(rows), 0, 0
+    for at in range(0, total, WIDTH):
+        held = min(WIDTH, total - at)
+        for lane in range(WIDTH):  # lanes without a pair have the last
+            pair_rows[lane], index[0, lane] = rows[r], numbers[c]
+            if at + lane + 1 < total:
+                c += 1
+                if c == few:
+                    r, c = r + 1, 0
+        for ahead in range(r + 1, min(r + 1 + WIDTH // few, len(rows))):
+            fetch_ahead(x, rows[ahead])
+        pair_distances(x, pair_rows, centers, index[0], 0, values[0])
+        for lane in range(held):
+            i = pair_rows[lane]
+            if values[0, lane] < sqdist[i]:
+                sqdist[i], nearest[i] = values[0, lane], index[0, lane]
+
+
 @native
 def lower_packed(
     x: Rows,  # IN  (n, d)
     rows: I64,  # IN  (m,) rows of x
     centers: F32,  # IN  (k, d)
-    numbers: I32,  # IN  (k,)
+    numbers: I32,  # IN  (p,) of centres: the last p
     sqdist: F32,  # INOUT  (n,)
     nearest: I32,  # INOUT  (n,)
     packed: F32,  # scratch  (vectors, d, WIDTH)
+    pair_rows: I64,  # scratch  (WIDTH,)
     block: F32,
     values: F32,
     best: F32,
     index: I32,
 ) -> None:
     """`lower` for centres as they are. The rest is `scratch`."""
-    pack_into(centers, packed)
+    if len(numbers) <= FEW:
+        lower_pairs(x, rows, centers, numbers, len(numbers), sqdist, nearest, pair_rows, values, index)
+        return
+    pack_into(centers[len(centers) - len(numbers) :], packed)
     lower(x, rows, packed, numbers, sqdist, nearest, block, values, best, index)

@@ -48,6 +48,7 @@ def lower_grouped(x: Rows, rows: I64, centers: F32, applied: I32, sqdist: F32, n
         np.empty(ROWS + 1, np.int64),
         np.empty(ROWS, np.int64),
         np.empty(ROWS, np.float32),
+        np.empty(WIDTH, np.int64),
     )
     known = (sqdist, nearest)
     lower_groups(bits(x), rows, centers, first, applied, *known, pairs, *work, *scratch(d))

@@ -31,4 +31,5 @@ def lower_nearest(x: Rows, rows: I64, centers: F32, first: int, sqdist: F32, nea
     numbers = np.arange(first, len(centers), dtype=np.int32)
     packed = np.empty((-(-len(numbers) // WIDTH), centers.shape[1], WIDTH), np.float32)
     work = scratch(x.shape[1])
-    lower_packed(bits(x), rows, centers[first:], numbers, sqdist, nearest, packed, *work)
+    pair_rows = np.empty(WIDTH, np.int64)
+    lower_packed(bits(x), rows, centers, numbers, sqdist, nearest, packed, pair_rows, *work)

@@ -5,6 +5,7 @@ Written for numba.cuda and run in its simulator by the tests; they have never ru
 """
 
 from ._compile import require
+from .add_savings import add_savings
 from .arma_errors import arma_errors
 from .arma_filter import arma_filter
 from .assign import assign
@@ -56,6 +57,7 @@ CACHED_ELEMENTS: int = 2**22
 __all__ = [
     "CACHED_ELEMENTS",
     "CALLED_IN_THREADS",
+    "add_savings",
     "arma_errors",
     "arma_filter",
     "assign",
