@@ -208,10 +208,9 @@ def alternate(
 
 def compiled() -> frozenset[str]:
     """Names of the kernels whose code is cached: another one was compiled by a program that has just ended."""
-    from framesift_kernels.cpu._objects import _folder
+    from framesift_kernels.cpu._objects import _folders
 
-    folder = _folder()
-    return frozenset(path.name for path in folder.glob("*.o")) if folder else frozenset()
+    return frozenset(path.name for folder in _folders() for path in folder.glob("*.o"))
 
 
 _ALIKE = 0.01

@@ -153,8 +153,8 @@ def test_a_video_of_one_picture_gives_one_frame(tmp_path: Path, method: str) -> 
     with index(film(tmp_path / "still.mkv", [7] * 20), size=24) as made:
         with pytest.raises(NotEnoughFramesError, match=r"1 distinct ones can be had.*19 duplicate"):
             select(made, 2, method=method)
-        found = select(made, 2, method=method, at_most=True).indices()
-        assert found == ([10] if method == "uniform" else [0])
+        (found,) = select(made, 2, method=method, at_most=True).indices()
+        assert method == "random" or found == (10 if method == "uniform" else 0)
         assert len(select(made, 20, method=method, keep_duplicates=True)) == 20
 
 

@@ -323,12 +323,12 @@ def _folders() -> tuple[Path, ...]:
 
     The package's own may be read-only and hold what was compiled when it was installed, as in a container's image.
     """
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        return (Path(given),)
     home = (
         os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     )
-    given = os.environ.get("NUMBA_CACHE_DIR")
     return (
-        *([Path(given)] if given else []),
         _PACKAGE / "cpu" / "__pycache__",
         *([Path(home, "framesift")] if not home.startswith("~") else []),  # a user may have no home
     )
