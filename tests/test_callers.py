@@ -12,7 +12,7 @@ import pytest
 import framesift as fs
 from clips import make_clip
 from framesift.errors import NotEnoughFramesError, UsageError
-from framesift.ingest.outcome import Reused, progress_of
+from framesift.ingest.outcome import Known, progress_of
 from framesift.positions import Position, parse_position
 from framesift.report import contact_sheet
 from framesift.report.contact_sheet import ContactSheet
@@ -218,7 +218,9 @@ def test_exports_of_many_sources_have_few_open(
 
 def test_how_far_a_batch_has_come_counts_what_is_not_open_yet(clip: Path) -> None:
     (source,), _ = find_sources(clip)
-    jobs = [Reused(source, n_bytes=size) for size in (400, 200, 100, 100)]
+    jobs = [Known(source) for _ in range(4)]
+    for job, size in zip(jobs, (400, 200, 100, 100), strict=True):
+        job.n_bytes = size
     assert progress_of(jobs)[1:3] == (0, 0)
     jobs[0].n_done, jobs[0].n_total = 10, 40
     assert progress_of(jobs)[1:4] == (10, 80, "clip")

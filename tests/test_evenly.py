@@ -87,13 +87,15 @@ def test_frames_are_those_of_an_index_of_all(kind: str, tmp_path: Path) -> None:
         assert number == frame.index + clip.hidden
 
 
+scenes = st.lists(st.integers(-1, 9), min_size=1, max_size=9).flatmap(
+    lambda few: st.tuples(st.just(few), st.lists(st.integers(1, 30), min_size=len(few), max_size=len(few)))
+)
+"""Numbers of pictures, -1 for a black one, and for how many frames each is shown."""
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    numbers=st.lists(st.integers(-1, 9), min_size=1, max_size=9).flatmap(
-        lambda few: st.tuples(
-            st.just(few), st.lists(st.integers(1, 30), min_size=len(few), max_size=len(few))
-        )
-    ),
+    numbers=scenes,
     n=st.integers(1, 6),
 )
 def test_black_frames_and_copies_are_stepped_over_as_if_all_were_decoded(
@@ -247,11 +249,7 @@ def test_random_frames_are_those_of_an_index_of_all(
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    numbers=st.lists(st.integers(-1, 9), min_size=1, max_size=9).flatmap(
-        lambda few: st.tuples(
-            st.just(few), st.lists(st.integers(1, 30), min_size=len(few), max_size=len(few))
-        )
-    ),
+    numbers=scenes,
     n=st.integers(1, 6),
     seed=st.integers(0, 99),
 )

@@ -17,6 +17,7 @@ from framesift_kernels import Kernels
 from ..cores import count_threads
 from ..errors import NothingUsableError, SourceError, UsageError
 from ..files import write_atomically, write_json
+from ..index import Index
 from ..ingest.kept import Kept
 from ..ingest.pictures import (
     Sink,
@@ -131,7 +132,7 @@ def export(
         threads=threads,
     )
     known = _elsewhere(selection, inputs)
-    if report and not _is_open(selection):
+    if report and _open_index(selection) is None:
         raise UsageError(
             "report needs the index that the selection was made from, which is closed; use framesift.report"
         )
@@ -161,8 +162,10 @@ def export(
     return [place / frame.file for frame in selection.frames if frame.file]
 
 
-def _is_open(selection: Selection) -> bool:
-    return selection.index is not None and selection.index.store.path.exists()
+def _open_index(selection: Selection) -> Index | None:
+    """The index that the selection was made from, unless it was closed."""
+    index = selection.index
+    return index if index is not None and index.store.path.exists() else None
 
 
 def _elsewhere(selection: Selection, inputs: Input | Iterable[Input] | None) -> dict[str, Source]:
@@ -247,8 +250,8 @@ class _Export:
 
     def _kept(self, at: int) -> Kept | None:
         """The pictures of a source that were kept when it was indexed."""
-        index = self.selection.index
-        if index is None or not index.store.temporary or not index.store.path.exists():
+        index = _open_index(self.selection)
+        if index is None or not index.store.temporary:
             return None
         return Kept(index.store, self.selection.sources[at].id)
 
@@ -279,8 +282,8 @@ class _Export:
                 self.selection.set_aside.append(gone)
 
     def _timeline(self, at: int, source: Source) -> Timeline:
-        index = self.selection.index
-        if index is not None and index.store.path.exists():
+        index = _open_index(self.selection)
+        if index is not None:
             reader = index.reader(at)
             return Timeline(reader.read("pts"), reader.segments())
         return read_timeline(source.path)
@@ -292,8 +295,8 @@ class _Export:
             for frame in self.selection.frames
             if frame.source == at and frame.content_hash
         }
-        index = self.selection.index
-        if index is not None and index.store.path.exists():
+        index = _open_index(self.selection)
+        if index is not None:
             reader = index.reader(at)
             hashes, flags = reader.read("content_hash"), reader.read("flags")
             _, rows, _ = np.intersect1d(reader.frames(), frames, return_indices=True)

@@ -22,10 +22,10 @@ from ..files import remove_tree
 from ..progress import Progress, ProgressCallback
 from ..remote.scratch import Scratch
 from ..sources import Source
-from ..store import SourceRecord, Store
+from ..store import Store
 from .options import IndexOptions
 from .order import Order
-from .outcome import biggest_first, progress_of
+from .outcome import Known, biggest_first, progress_of
 from .process import begin
 from .relay import Answerer, portable
 
@@ -35,23 +35,13 @@ _MAX_FALSE_STARTS = 3
 
 
 @dataclass(slots=True)
-class IsolatedJob:
-    """What is known here of a source that is indexed elsewhere."""
+class IsolatedJob(Known):
+    """A source that a worker indexes."""
 
-    source: Source
-    record: SourceRecord | None = None
-    reason: str | None = None
-    reused: bool = False
-    n_done: int = 0
-    n_total: int = 0
-    n_bytes: int = field(init=False)
     begun: bool = False
     """The worker has touched it."""
     begun_before: bool = False
     """A worker that died has touched it."""
-
-    def __post_init__(self) -> None:
-        self.n_bytes = self.source.n_bytes
 
     @property
     def ended(self) -> bool:

@@ -1,7 +1,7 @@
 """How far the indexing of sources has come, wherever it is done."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from ..errors import SourceError
@@ -30,8 +30,8 @@ class Outcome(Protocol):
 
 
 @dataclass(slots=True)
-class Reused:
-    """A source that is in the store, or cannot be read."""
+class Known:
+    """What is known here of a source that is indexed elsewhere, or was before."""
 
     source: Source
     record: SourceRecord | None = None
@@ -39,14 +39,17 @@ class Reused:
     reused: bool = False
     n_done: int = 0
     n_total: int = 0
-    n_bytes: int = 0
+    n_bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.n_bytes = self.source.n_bytes
 
 
-def find_whole(store: Store, sources: Iterable[Source], options: IndexOptions) -> list[Reused] | None:
+def find_whole(store: Store, sources: Iterable[Source], options: IndexOptions) -> list[Known] | None:
     """Of each source what the store holds, without writing to it; None where it lacks one, or one has changed."""
     found = []
     for source in sources:
-        outcome = Reused(source)
+        outcome = Known(source)
         try:
             content = fingerprint(source)
         except SourceError as e:

@@ -277,6 +277,7 @@ class SequentialJob(Job):
         n_rows = len(self.frames)
         self.rows.finish(n_rows)
         listed = None if isinstance(self.frames, range) else self.frames
+        is_drawn = self.mode == EVEN and isinstance(self.context.options.even, Drawn)
         record = SourceRecord(
             **self.base_record(self.window, self.view),
             **self.facts,
@@ -286,9 +287,7 @@ class SequentialJob(Job):
             doubt=doubt,
             n_errors=self.n_errors,
             warnings=self._warnings(pts),
-            decoded="drawn"
-            if self.mode == EVEN and isinstance(self.context.options.even, Drawn)
-            else self.mode,
+            decoded="drawn" if is_drawn else self.mode,
             shortcuts=self.shortcuts,
             n_listed=None if listed is None else n_rows,
         )

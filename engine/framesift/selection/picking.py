@@ -94,6 +94,7 @@ def _most(gains: F64, stale: F64) -> tuple[int, float]:
 
 
 def stochastic(costs: Costs, near: F32, rules: Rules, n: int, m: int, rng: np.random.Generator) -> list[int]:
+    """Pick n of m candidates, each the one of the largest gain among some drawn at random."""
     size = int(np.ceil(m / n * np.log(1 / _MISSED)))
     picks: list[int] = []
     while len(picks) < n:
